@@ -1,0 +1,110 @@
+"""What a refusal is made of: a wire code, one public sentence, and a stable reason for the log.
+
+Owns the vocabulary. Whether a refusal becomes JSON, a redirect or a page is decided in
+``web/errors.py`` alone; which rule was broken is decided where the rule stands.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+_NOT_PUBLIC = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
+
+
+class ErrorCode(StrEnum):
+    """The ``error`` values that leave the broker (RFC 6749 4.1.2.1 and 5.2, OIDC Core 3.1.2.6)."""
+
+    ACCESS_DENIED = "access_denied"
+    INVALID_CLIENT = "invalid_client"
+    INVALID_GRANT = "invalid_grant"
+    INVALID_REQUEST = "invalid_request"
+    INVALID_SCOPE = "invalid_scope"
+    INVALID_TOKEN = "invalid_token"
+    LOGIN_REQUIRED = "login_required"
+    REDIRECT_MISMATCH = "redirect_mismatch"
+    REGISTRATION_NOT_SUPPORTED = "registration_not_supported"
+    REQUEST_NOT_SUPPORTED = "request_not_supported"
+    REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
+    SERVER_ERROR = "server_error"
+    TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
+    UNAUTHORIZED_CLIENT = "unauthorized_client"
+    UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
+    UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
+    UNSUPPORTED_TOKEN_TYPE = "unsupported_token_type"
+
+
+def public_sentence(text: str) -> str:
+    """``text`` in the characters RFC 6749 5.2 allows in ``error_description``."""
+    return _NOT_PUBLIC.sub("?", text.replace('"', "'"))
+
+
+class OAuthError(Exception):
+    """A request that breaks an OAuth rule.
+
+    ``description`` is one public sentence that tells the app's developer what to change.
+    ``reason`` is the stable code of the rule, for the log; it never reaches the wire.
+    """
+
+    def __init__(self, code: ErrorCode, description: str = "", *, reason: str = "") -> None:
+        super().__init__(f"{code}: {description}")
+        self.code = code
+        self.description = public_sentence(description)
+        self.reason = reason or str(code)
+
+
+class UpstreamError(Exception):
+    """An identity provider's answer that the broker refuses.
+
+    ``reason`` names the rule (see ``Reason``), ``expected`` and ``received`` are for the log and
+    must be fit for it: no assertion, code, token or secret. ``code`` and ``public`` are what the
+    app is told: the contract's text, equal for equal failures.
+    """
+
+    def __init__(
+        self,
+        reason: Reason,
+        public: str = "",
+        *,
+        code: ErrorCode = ErrorCode.SERVER_ERROR,
+        expected: str = "",
+        received: str = "",
+    ) -> None:
+        super().__init__(f"{reason}: expected {expected!r}, received {received!r}")
+        self.reason = reason
+        self.code = code
+        self.public = public_sentence(public)
+        self.expected = expected
+        self.received = received
+
+
+class ConfigurationError(Exception):
+    """A configuration that cannot be served: every fault of it, each with its path."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class StoreUnavailableError(Exception):
+    """A store did not answer in time. The request fails closed with 503 and ``Retry-After``."""
+
+
+class Reason(StrEnum):
+    """Why a sign-in was refused. Stable: each has its row in ``docs/troubleshooting.md``."""
+
+    # The delivery itself, before any message is read.
+    TRANSACTION_UNKNOWN = "transaction_unknown"
+    TRANSACTION_EXPIRED = "transaction_expired"
+    PARAMETER_MISSING = "parameter_missing"
+    PARAMETER_REPEATED = "parameter_repeated"
+    PROVIDER_UNKNOWN = "provider_unknown"
+    PROVIDER_NOT_BUILT = "provider_not_built"
+
+    # From external identity to user.
+    ATTRIBUTE_REQUIRED = "attribute_required"
+    ATTRIBUTE_INVALID = "attribute_invalid"
+    ATTRIBUTE_UNKNOWN = "attribute_unknown"
+    USERNAME_INVALID = "username_invalid"
+    USER_DISABLED = "user_disabled"
+    TRIGGER_FAILED = "trigger_failed"

@@ -1,0 +1,1 @@
+"""The authorization-server rules. No Flask, no I/O of its own."""

@@ -1,0 +1,184 @@
+"""Every seam of the broker on one page.
+
+A port speaks of intent and says what ``None`` means and what is raised. The pool id is in every
+signature: one pool never sees another's data. Stores raise ``StoreUnavailableError`` when they
+cannot answer in time, and nothing else of their own. Keys handed to a store are secrets (codes,
+tokens, session ids): stores keep only a hash of them, so a dump of a store yields nothing usable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Protocol
+
+from broker.model.login import (
+    AuthorizationRequest,
+    Callback,
+    ExternalIdentity,
+    LoginSession,
+    Transaction,
+    UpstreamRequest,
+    UserProfile,
+)
+from broker.model.pool import UserPool
+from broker.model.tokens import PoolKeys, TokenFamily
+
+
+class Clock(Protocol):
+    """The one source of time, given as an argument so that tests move it instead of waiting."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+
+class Kind(StrEnum):
+    """What a single-use value is; part of its key, so one kind is never taken for another."""
+
+    TRANSACTION = "tx"
+    CODE = "code"
+    LOGOUT = "logout"
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The outcome of ``SingleUseStore.spend``: the value, and whether this call was the first."""
+
+    value: bytes
+    first: bool
+
+
+class SingleUseStore(Protocol):
+    """Values that are used once, exactly, also when several processes race for one."""
+
+    def put(self, pool_id: str, kind: Kind, key: str, value: bytes, *, lifetime: int) -> None:
+        """Keep ``value`` under ``key`` for ``lifetime`` seconds. Keys are random: no collision."""
+
+    def take(self, pool_id: str, kind: Kind, key: str) -> bytes | None:
+        """Read and forget in one atomic step. None: unknown, expired or already taken."""
+
+    def spend(self, pool_id: str, kind: Kind, key: str, *, remember: int) -> Spent | None:
+        """Like ``take``, but the value is remembered for ``remember`` seconds from its first use.
+
+        None: unknown, or expired before its first use. A race has exactly one ``first=True``;
+        every other caller gets ``first=False`` with the same value, and can revoke what it made.
+        """
+
+
+class ReplayGuard(Protocol):
+    """Marks that were seen."""
+
+    def first_time(self, pool_id: str, scope: str, key: str, *, until: float) -> bool:
+        """True for exactly one caller per (pool, scope, key) until ``until`` (epoch seconds).
+
+        A race lost here would let one assertion sign in twice.
+        """
+
+
+class SessionStore(Protocol):
+    """Browsers that are signed in."""
+
+    def put(self, session: LoginSession) -> None: ...
+
+    def get(self, pool_id: str, session_id: str) -> LoginSession | None:
+        """None: unknown, ended or past ``expires_at``."""
+
+    def end(self, pool_id: str, session_id: str) -> None:
+        """Forget one session; unknown ones are fine."""
+
+    def end_for(self, pool_id: str, provider: str, subject: str) -> tuple[LoginSession, ...]:
+        """End every live session of that person through that provider and return them."""
+
+
+class Rotation(Enum):
+    """What ``RefreshTokenStore.rotate`` found."""
+
+    ROTATED = "rotated"
+    IN_GRACE = "in_grace"
+    """The old token was rotated before, less than the grace period ago: the new one is good too."""
+    REUSED = "reused"
+    """The old token was rotated before and its grace is over: somebody holds a stolen copy."""
+    UNKNOWN = "unknown"
+
+
+class RefreshTokenStore(Protocol):
+    """Token families, their refresh tokens and their revocation. Durable."""
+
+    def start(self, family: TokenFamily, token: str) -> bool:
+        """Keep a new family with its first token.
+
+        False: the family was revoked already (its code was used twice while it was being issued),
+        and stays so."""
+
+    def find(self, pool_id: str, token: str) -> TokenFamily | None:
+        """The live family of a live token. None: unknown, expired, revoked, or rotated away
+        (grace period over). Under rotation call ``rotate`` instead."""
+
+    def lookup(self, pool_id: str, token: str) -> TokenFamily | None:
+        """The family that ``token`` ever belonged to, live or not: for revocation and reuse."""
+
+    def rotate(self, pool_id: str, old: str, new: str, *, grace: int) -> Rotation:
+        """Replace ``old`` by ``new`` in its family; exactly one of several racers is ``ROTATED``.
+
+        With ``IN_GRACE`` ``new`` was added as well. ``REUSED`` and ``UNKNOWN`` add nothing.
+        """
+
+    def revoke(self, pool_id: str, origin_jti: str, *, remember_until: int) -> None:
+        """Revoke a family, also one that does not exist yet; idempotent. The mark is kept until the
+        family's own expiry or ``remember_until`` (epoch seconds), whichever is later."""
+
+    def revoke_user(self, pool_id: str, sub: str) -> None:
+        """Revoke all families of a user."""
+
+    def is_revoked(self, pool_id: str, origin_jti: str) -> bool:
+        """Whether access tokens of that family are dead. A family never seen is not revoked."""
+
+
+class UserDirectory(Protocol):
+    """Users, their identities at providers, and their groups. Durable."""
+
+    def find(self, pool_id: str, provider: str, subject: str) -> UserProfile | None:
+        """The user this external identity belongs to, own or linked; one statement."""
+
+    def by_sub(self, pool_id: str, sub: str) -> UserProfile | None: ...
+
+    def by_username(self, pool_id: str, username: str) -> UserProfile | None: ...
+
+    def create(self, profile: UserProfile) -> UserProfile | None:
+        """Insert the user with its identities and groups, or read the one another process inserted
+        for the same (provider, subject) meanwhile: the stored user either way. None: the username
+        belongs to somebody else (a case-insensitive twin, or a user without this identity)."""
+
+    def write_attributes(
+        self, pool_id: str, sub: str, attributes: Mapping[str, str], *, now: int
+    ) -> None:
+        """Set these attributes and leave the others; call it only when something changed."""
+
+
+class KeyStore(Protocol):
+    """Key material of this installation."""
+
+    def pool_keys(self, pool: UserPool) -> PoolKeys:
+        """The pool's keys, made on first use under a lock, never made twice."""
+
+
+class Upstream(Protocol):
+    """An identity provider, whatever it speaks."""
+
+    def begin(
+        self, transaction_id: str, request: AuthorizationRequest, base_url: str
+    ) -> UpstreamRequest:
+        """Where to send the browser. ``transaction_id`` must come back as RelayState or state.
+
+        Raises ``UpstreamError`` when the provider cannot be used (no metadata, no keys)."""
+
+    def complete(self, callback: Callback, transaction: Transaction) -> ExternalIdentity:
+        """Check everything about the answer. Raises ``UpstreamError``, never anything else."""
+
+
+class Upstreams(Protocol):
+    """The connectors of all providers, built when first asked for."""
+
+    def of(self, pool: UserPool, provider: str) -> Upstream:
+        """Raises ``UpstreamError`` for a provider that is not configured or not built."""

@@ -1,0 +1,1 @@
+"""The ports of `broker.ports` on Redis, SQL and the file system."""

@@ -1,0 +1,1 @@
+"""Flask lives here and in `broker.app`, nowhere else."""
