@@ -1,0 +1,1 @@
+"""Tests. Mirrors `broker/`; `flows/` holds one file per story, `real/` drives real peers."""
