@@ -142,7 +142,7 @@ class SamlSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OAuthSettings:
-    """``ProviderDetails`` of an OIDC or social provider. A missing URL is discovered or built in."""
+    """``ProviderDetails`` of an OIDC or social provider. Missing URLs are discovered or built in."""
 
     client_id: str
     client_secret: str | None = field(default=None, repr=False)
