@@ -104,7 +104,8 @@ class AppClient:
     providers: tuple[str, ...] = ()
     """Names in ``SupportedIdentityProviders`` in their order, ``COGNITO`` left out."""
     read_attributes: frozenset[str] = frozenset((*STANDARD_ATTRIBUTES, *VERIFIED_FLAGS))
-    write_attributes: frozenset[str] = frozenset((*STANDARD_ATTRIBUTES, *VERIFIED_FLAGS))
+    write_attributes: frozenset[str] | None = None
+    """None (``WriteAttributes`` not set): every mapped attribute may be written."""
     lifetimes: TokenLifetimes = TokenLifetimes()
     revocation: bool = True
     rotation: RefreshRotation | None = None
@@ -142,7 +143,7 @@ class SamlSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OAuthSettings:
-    """``ProviderDetails`` of an OIDC or social provider. Missing URLs are discovered or built in."""
+    """``ProviderDetails`` of an OIDC or social provider. URLs left out are discovered or built in."""
 
     client_id: str
     client_secret: str | None = field(default=None, repr=False)

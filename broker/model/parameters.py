@@ -1,0 +1,63 @@
+"""Request parameters, single-valued: the only form in which the broker reads a query or a form.
+
+RFC 6749 3.1 and 3.2: a parameter sent without a value counts as left out, and none may be sent
+twice. Which repetition matters is the reader's to say, because unknown parameters are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode
+
+MAX_PARAMETERS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """``values`` holds the first value of each name; ``repeated`` the names sent more than once."""
+
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    repeated: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, encoded: str) -> Parameters:
+        """Read ``application/x-www-form-urlencoded`` text.
+
+        Bytes that are not UTF-8 survive as surrogates, so that ``state`` goes back as it came.
+        Raises ``ValueError`` for more than ``MAX_PARAMETERS`` of them.
+        """
+        return cls.of(
+            parse_qsl(
+                encoded,
+                keep_blank_values=True,
+                errors="surrogateescape",
+                max_num_fields=MAX_PARAMETERS,
+            )
+        )
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> Parameters:
+        values: dict[str, str] = {}
+        seen: set[str] = set()
+        repeated: set[str] = set()
+        for name, value in pairs:
+            (repeated if name in seen else seen).add(name)
+            if value:
+                values.setdefault(name, value)
+        return cls(values=values, repeated=frozenset(repeated))
+
+    def get(self, name: str) -> str | None:
+        return self.values.get(name)
+
+    def first_repeated(self, names: Iterable[str]) -> str | None:
+        """One of ``names`` that was sent more than once, or None."""
+        return next((name for name in names if name in self.repeated), None)
+
+    def encoded(self, **changes: str | None) -> str:
+        """The parameters as a query string, with ``changes`` made (None leaves one out)."""
+        values = {**self.values, **changes}
+        return urlencode(
+            {name: value for name, value in values.items() if value is not None},
+            errors="surrogateescape",
+        )

@@ -1,0 +1,134 @@
+"""The authorization code: issued at the end of a sign-in, redeemed once (RFC 6749 4.1).
+
+A code is spent, not deleted: its second use is recognised for as long as it would have lived, and
+revokes what the first one issued (RFC 6749 4.1.2, RFC 9700 2.1.1).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import logging
+import re
+import uuid
+from dataclasses import dataclass
+
+import msgspec
+
+from broker.model.errors import ErrorCode, OAuthError
+from broker.model.pool import AppClient, Flow, UserPool
+from broker.model.tokens import (
+    CODE_SECONDS,
+    Authorization,
+    AuthorizationCode,
+    TokenRequest,
+)
+from broker.oauth.claims import require_readable
+from broker.oauth.refresh_token import RefreshTokens
+from broker.ports import Clock, Kind, SingleUseStore, UserDirectory
+
+_log = logging.getLogger(__name__)
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(AuthorizationCode).decode
+_VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationCodes:
+    """Codes on their way from the sign-in to the token endpoint."""
+
+    store: SingleUseStore
+
+    def issue(self, pool_id: str, code: AuthorizationCode) -> str:
+        """A new code that stands for ``code``: a UUID, good once, for ``CODE_SECONDS``."""
+        value = str(uuid.uuid4())
+        self.store.put(pool_id, Kind.CODE, value, _encode(code), lifetime=CODE_SECONDS)
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationCodeGrant:
+    """``grant_type=authorization_code``."""
+
+    codes: SingleUseStore
+    refresh_tokens: RefreshTokens
+    directory: UserDirectory
+    clock: Clock
+
+    def authorize(self, pool: UserPool, client: AppClient, request: TokenRequest) -> Authorization:
+        """Redeem the code. Raises ``OAuthError``."""
+        if not client.allows(Flow.CODE):
+            raise OAuthError(
+                ErrorCode.UNAUTHORIZED_CLIENT, "The client does not allow the code flow."
+            )
+        code = self._spend(pool, request)
+        _check_binding(code, client, request)
+        _check_verifier(code, request.code_verifier)
+        require_readable(client, code.scopes)
+        user = self.directory.by_sub(pool.id, code.sub)
+        if user is None or not user.enabled:
+            raise _invalid_grant("user_disabled")
+        return Authorization(
+            client=client,
+            user=user,
+            scopes=code.scopes,
+            auth_time=code.auth_time,
+            origin_jti=code.origin_jti,
+            nonce=code.nonce,
+            resource=code.resource,
+            refresh_token=self.refresh_tokens.start(pool, client, code),
+        )
+
+    def _spend(self, pool: UserPool, request: TokenRequest) -> AuthorizationCode:
+        """Exactly one caller gets past here with one code, also across processes."""
+        if request.code is None or request.redirect_uri is None:
+            missing = "code" if request.code is None else "redirect_uri"
+            raise OAuthError(
+                ErrorCode.INVALID_REQUEST,
+                f"The parameter {missing} is missing.",
+                reason="parameter_missing",
+            )
+        spent = self.codes.spend(pool.id, Kind.CODE, request.code, remember=CODE_SECONDS)
+        if spent is None:
+            raise _invalid_grant("code_unknown")
+        code = _decode(spent.value)
+        if not spent.first:
+            # Somebody holds a copy: what the first use issued dies, also while it is being issued.
+            self.refresh_tokens.revoke(pool, code.origin_jti)
+            _log.warning("code_reused", extra={"pool": pool.id, "client": code.client_id})
+            raise _invalid_grant("code_reused")
+        return code
+
+
+def _check_binding(code: AuthorizationCode, client: AppClient, request: TokenRequest) -> None:
+    """RFC 6749 4.1.3: issued to this client, for this very redirect URI."""
+    if code.client_id != client.id:
+        raise _invalid_grant("code_of_other_client")
+    if code.redirect_uri != request.redirect_uri:
+        # The code and text Cognito uses here, where RFC 6749 would say invalid_grant.
+        raise OAuthError(
+            ErrorCode.UNAUTHORIZED_CLIENT, "invalid_redirect", reason="redirect_uri_differs"
+        )
+
+
+def _check_verifier(code: AuthorizationCode, verifier: str | None) -> None:
+    """RFC 7636 4.6. A verifier without a challenge is a downgrade and refused as well."""
+    if code.code_challenge is None:
+        if verifier is not None:
+            raise _invalid_grant("pkce_unexpected_verifier")
+        return
+    if verifier is None or not _VERIFIER.fullmatch(verifier):
+        raise _invalid_grant("pkce_verifier")
+    digest = hashlib.sha256(verifier.encode("ascii")).digest()
+    challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    if not hmac.compare_digest(challenge, code.code_challenge):
+        raise _invalid_grant("pkce_verifier")
+
+
+def _invalid_grant(reason: str) -> OAuthError:
+    return OAuthError(
+        ErrorCode.INVALID_GRANT,
+        "The code is unknown, expired or already used, or the code_verifier does not match.",
+        reason=reason,
+    )

@@ -1,0 +1,50 @@
+"""Which of the scopes asked for are granted, and what a scope lets an app see."""
+
+from __future__ import annotations
+
+from broker.model.errors import ErrorCode, OAuthError
+from broker.model.pool import AppClient, UserPool
+
+OPENID = "openid"
+USER_ADMIN = "aws.cognito.signin.user.admin"
+IDENTITY_SCOPES = frozenset({OPENID, "email", "phone", "profile"})
+RESERVED_SCOPES = IDENTITY_SCOPES | {USER_ADMIN}
+_NEED_OPENID = ("email", "phone", "profile")
+
+
+def granted_scopes(requested: str | None, client: AppClient, pool: UserPool) -> tuple[str, ...]:
+    """The scopes of a sign-in, in the order asked for; none asked for means all of the client's.
+
+    A scope the client does not have refuses. One it has but no resource server defines any more
+    is inactive and left out in silence.
+    """
+    asked = client.scopes if requested is None else split_scopes(requested)
+    refuse_foreign(asked, client)
+    if requested is not None and OPENID not in asked:
+        _refuse_without_openid(asked)
+    active = tuple(s for s in asked if s in RESERVED_SCOPES or s in pool.custom_scopes)
+    if not active:
+        raise OAuthError(ErrorCode.INVALID_SCOPE, "None of the scopes is active for this client.")
+    return active
+
+
+def split_scopes(text: str) -> tuple[str, ...]:
+    """RFC 6749 3.3: space-delimited, the order of no meaning, repetitions dropped."""
+    return tuple(dict.fromkeys(text.split(" "))) if text.strip(" ") else ()
+
+
+def refuse_foreign(scopes: tuple[str, ...], client: AppClient) -> None:
+    """Scopes never widen beyond ``AllowedOAuthScopes``."""
+    if any(scope not in client.scopes for scope in scopes if scope):
+        raise OAuthError(
+            ErrorCode.INVALID_SCOPE,
+            "A scope is not in the client's AllowedOAuthScopes.",
+        )
+
+
+def _refuse_without_openid(scopes: tuple[str, ...]) -> None:
+    if any(scope in scopes for scope in _NEED_OPENID):
+        raise OAuthError(
+            ErrorCode.INVALID_SCOPE,
+            "The scopes email, phone and profile need openid beside them.",
+        )
