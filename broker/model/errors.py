@@ -106,5 +106,6 @@ class Reason(StrEnum):
     ATTRIBUTE_INVALID = "attribute_invalid"
     ATTRIBUTE_UNKNOWN = "attribute_unknown"
     USERNAME_INVALID = "username_invalid"
+    USERNAME_TAKEN = "username_taken"
     USER_DISABLED = "user_disabled"
     TRIGGER_FAILED = "trigger_failed"

@@ -1,0 +1,176 @@
+"""External identity + attribute mapping -> attributes of a user of the pool.
+
+Owns which claim becomes which attribute, the form of multi-valued ones, and the schema's rules. It
+decides nothing about users: whether an attribute is written is the flow's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import quote_plus
+
+from broker.model.errors import ErrorCode, Reason, UpstreamError
+from broker.model.login import ExternalIdentity
+from broker.model.pool import AppClient, IdentityProvider, ProviderType, SchemaAttribute, UserPool
+
+MAX_VALUE = 2048
+MAX_USERNAME = 128
+
+_PHONE = re.compile(r"\+[0-9]{1,15}")
+_BIRTHDATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_BEYOND_BMP = re.compile(r"[\U00010000-\U0010ffff]")
+_NAMES_THE_USER = "username"
+
+
+def mapped_attributes(
+    identity: ExternalIdentity,
+    provider: IdentityProvider,
+    client: AppClient,
+    pool: UserPool,
+    stored: Mapping[str, str],
+) -> dict[str, str]:
+    """The attributes this sign-in sets. Claims that are absent set nothing, so old values stay.
+
+    Raises ``UpstreamError`` for a value the schema refuses, a mapping the schema does not know, and
+    a required attribute that is neither sent nor ``stored``.
+    """
+    mapped: dict[str, str] = {}
+    for name, claim in provider.attribute_mapping.items():
+        if name == _NAMES_THE_USER and provider.type is not ProviderType.SAML:
+            continue  # OIDC and social providers list it; the subject names the user anyway
+        attribute = _schema_attribute(name, provider, pool)
+        value = flattened(identity.claims.get(claim, ()))
+        if value and _may_write(client, name):
+            _check_value(attribute, value, provider, stored.get(name))
+            mapped[name] = value
+    for name in pool.required_attributes:
+        if name not in mapped and not stored.get(name):
+            raise _refused(
+                Reason.ATTRIBUTE_REQUIRED, provider, f"{name}: The attribute is required", name
+            )
+    return mapped
+
+
+def username_of(identity: ExternalIdentity, provider: IdentityProvider, pool: UserPool) -> str:
+    """``<Provider>_<subject>``; lower-cased where the pool's user names ignore case.
+
+    Raises ``UpstreamError`` for a subject that is empty, too long or holds control characters.
+    """
+    username = provider.username(identity.subject)
+    if not identity.subject or _CONTROL.search(identity.subject):
+        raise _refused(
+            Reason.USERNAME_INVALID, provider, "username: Invalid characters", "username"
+        )
+    if len(username) > MAX_USERNAME:
+        raise UpstreamError(
+            Reason.USERNAME_INVALID,
+            f"{_prefix(provider)}1 validation error detected: Value at 'userName' failed to "
+            "satisfy constraint: Member must have length less than or equal to 128",
+            expected=f"at most {MAX_USERNAME} characters",
+            received=f"{len(username)} characters",
+        )
+    return username if pool.case_sensitive else username.lower()
+
+
+def flattened(values: tuple[str, ...]) -> str:
+    """Several values become one ``[a, b]``, each form-url-encoded where it has other characters
+    than alphanumerics and ``. - * _``; a single one stays as it is; empty ones do not count."""
+    present = tuple(value for value in values if value.strip())
+    if len(present) <= 1:
+        return present[0] if present else ""
+    encoded = (quote_plus(value, safe="*").replace("~", "%7E") for value in present)
+    return f"[{', '.join(encoded)}]"
+
+
+def _may_write(client: AppClient, name: str) -> bool:
+    """An attribute outside ``WriteAttributes`` is skipped, not refused: the sign-in goes on."""
+    return client.write_attributes is None or name in client.write_attributes
+
+
+def _schema_attribute(name: str, provider: IdentityProvider, pool: UserPool) -> SchemaAttribute:
+    attribute = pool.schema.get(name)
+    if attribute is not None and name != "sub":
+        return attribute
+    if name.startswith("custom:"):
+        raise _refused(
+            Reason.ATTRIBUTE_UNKNOWN,
+            provider,
+            f"Type for attribute {{{name}}} could not be determined",
+            name,
+        )
+    text = f"{name}: Attribute does not exist in the schema. "
+    raise _refused(Reason.ATTRIBUTE_UNKNOWN, provider, text, name)
+
+
+def _check_value(
+    attribute: SchemaAttribute, value: str, provider: IdentityProvider, stored: str | None
+) -> None:
+    """The schema's rules for one value. ``stored`` is what an immutable attribute must equal."""
+    fault = (
+        _length_fault(attribute, value)
+        or _type_fault(attribute, value)
+        or _format_fault(attribute.name, value)
+    )
+    if provider.type is ProviderType.SAML and _BEYOND_BMP.search(value):
+        fault = "4-byte UTF-8 characters are not supported"
+    if not attribute.mutable and stored is not None and stored != value:
+        fault = "Attribute cannot be updated. "
+    if fault is not None:
+        raise _refused(
+            Reason.ATTRIBUTE_INVALID, provider, f"{attribute.name}: {fault}", attribute.name
+        )
+
+
+def _length_fault(attribute: SchemaAttribute, value: str) -> str | None:
+    longest = MAX_VALUE
+    if attribute.data_type == "String" and attribute.max_length is not None:
+        longest = min(longest, attribute.max_length)
+    if len(value) > longest:
+        return f"String must be at most {longest} characters"
+    if attribute.data_type == "String" and len(value) < (attribute.min_length or 0):
+        return f"String must be at least {attribute.min_length} characters"
+    return None
+
+
+def _type_fault(attribute: SchemaAttribute, value: str) -> str | None:
+    if attribute.data_type == "Boolean" and value.lower() not in ("true", "false"):
+        return "Boolean must be true or false"
+    if attribute.data_type != "Number":
+        return None
+    if not _NUMBER.fullmatch(value):
+        return "Number is not a decimal number"
+    number = float(value)
+    low, high = attribute.min_value, attribute.max_value
+    if (low is not None and number < low) or (high is not None and number > high):
+        return "Number is out of range"
+    return None
+
+
+def _format_fault(name: str, value: str) -> str | None:
+    if name == "phone_number" and not _PHONE.fullmatch(value):
+        return "Invalid phone number format."
+    if name == "birthdate" and not _BIRTHDATE.fullmatch(value):
+        return "Invalid birthdate format, should be YYYY-MM-DD."
+    return None
+
+
+def _refused(reason: Reason, provider: IdentityProvider, text: str, name: str) -> UpstreamError:
+    """The wire's text, which names the attribute and never the value."""
+    return UpstreamError(
+        reason,
+        f"{_prefix(provider)}Invalid user attributes: {text}",
+        code=ErrorCode.SERVER_ERROR
+        if provider.type is ProviderType.SAML
+        else ErrorCode.INVALID_REQUEST,
+        expected=f"a valid {name} (claim {provider.attribute_mapping.get(name, 'unmapped')})",
+        received=text,
+    )
+
+
+def _prefix(provider: IdentityProvider) -> str:
+    if provider.type is ProviderType.SAML:
+        return "Error in SAML response processing: "
+    return ""

@@ -1,0 +1,74 @@
+"""One log event per sign-in attempt: how it ended, at which step, and why.
+
+An event names rules, providers and clients. It never holds an assertion, a code, a token, a cookie or
+an attribute value; what was received is said by the rule that refused it, already fit for a log.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from enum import StrEnum
+
+from broker.model.errors import UpstreamError
+from broker.model.login import LoginSession, Transaction
+from broker.model.pool import UserPool
+
+_log = logging.getLogger("broker.sign_in")
+
+
+class Step(StrEnum):
+    """Where in a sign-in something happened."""
+
+    BEGIN = "begin"
+    CALLBACK = "callback"
+    IDENTITY = "identity"
+    USER = "user"
+    SESSION = "session"
+
+
+def new_reference() -> str:
+    """The id an error page shows and the log event carries."""
+    return str(uuid.uuid4())
+
+
+def signed_in(pool: UserPool, transaction: Transaction, session: LoginSession) -> None:
+    _log.info(
+        "sign_in",
+        extra={
+            "outcome": "signed_in",
+            "reference": new_reference(),
+            "pool": pool.id,
+            "client": transaction.request.redirect.client_id,
+            "provider": session.provider,
+            "sub": session.sub,
+            "solicited": transaction.solicited,
+        },
+    )
+
+
+def refused(
+    pool: UserPool,
+    step: Step,
+    error: UpstreamError,
+    *,
+    provider: str | None = None,
+    client: str | None = None,
+) -> str:
+    """Log a refusal and return its reference id."""
+    reference = new_reference()
+    _log.warning(
+        "sign_in",
+        extra={
+            "outcome": "refused",
+            "reference": reference,
+            "pool": pool.id,
+            "client": client,
+            "provider": provider,
+            "step": step.value,
+            "reason": error.reason.value,
+            "expected": error.expected,
+            "received": error.received,
+        },
+    )
+    return reference

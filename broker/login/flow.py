@@ -1,0 +1,235 @@
+"""The story of one login: begin, resume, complete. Start reading here.
+
+It begins with a valid request of an app, is sent to an identity provider, comes back through the same
+browser, becomes a user of the pool, and ends as the answer the app asked for. What the provider speaks
+is a connector's business (``ports.Upstream``), what the browser and the app see is the web layer's.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from broker.login import events
+from broker.login.events import Step
+from broker.login.sessions import Sessions
+from broker.login.users import Users
+from broker.model.errors import ErrorCode, OAuthError, Reason, UpstreamError
+from broker.model.login import (
+    SIGN_IN_SECONDS,
+    AuthorizationRequest,
+    Callback,
+    LoginSession,
+    Transaction,
+    UpstreamRequest,
+)
+from broker.model.pool import AppClient, UserPool
+from broker.model.tokens import Authorization, AuthorizationCode
+from broker.oauth.authorization_code import AuthorizationCodes
+from broker.oauth.claims import require_readable
+from broker.oauth.issuer import Issuers
+from broker.ports import Clock, Kind, SingleUseStore, Upstreams
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Transaction).decode
+
+
+class SignInRefusedError(Exception):
+    """A sign-in ended here. ``transaction`` is None when no way back to an app is proven."""
+
+    def __init__(
+        self, error: UpstreamError, reference: str, transaction: Transaction | None
+    ) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.reference = reference
+        self.transaction = transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginFlow:
+    """Everything one login needs, joined in ``wiring.py``."""
+
+    transactions: SingleUseStore
+    upstreams: Upstreams
+    users: Users
+    sessions: Sessions
+    codes: AuthorizationCodes
+    issuers: Issuers
+    clock: Clock
+
+    def begin(
+        self,
+        pool: UserPool,
+        request: AuthorizationRequest,
+        provider: str,
+        *,
+        base_url: str,
+        browser: str,
+    ) -> UpstreamRequest:
+        """Send the browser to ``provider``; what must be remembered is bound to this ``browser``.
+
+        Raises ``SignInRefusedError`` when the provider cannot be used.
+        """
+        transaction = Transaction(
+            id=secrets.token_urlsafe(32),
+            pool_id=pool.id,
+            provider=provider,
+            base_url=base_url,
+            request=request,
+            created_at=int(self.clock.now()),
+        )
+        try:
+            upstream = self.upstreams.of(pool, provider)
+            outgoing = upstream.begin(transaction.id, request, base_url)
+        except UpstreamError as error:
+            raise self._refused(pool, Step.BEGIN, error, transaction) from error
+        self.transactions.put(
+            pool.id,
+            Kind.TRANSACTION,
+            _bound(transaction.id, browser),
+            _encode(replace(transaction, remembered=outgoing.remember)),
+            lifetime=SIGN_IN_SECONDS,
+        )
+        return outgoing
+
+    def resume(
+        self, pool: UserPool, transaction_id: str | None, browser: str | None
+    ) -> Transaction:
+        """Take the transaction this delivery answers, once.
+
+        Its id and the browser's binding together are the key: a delivery by another browser finds
+        nothing and consumes nothing. Raises ``SignInRefusedError`` without a transaction.
+        """
+        stored = None
+        if transaction_id is not None and browser is not None:
+            stored = self.transactions.take(
+                pool.id, Kind.TRANSACTION, _bound(transaction_id, browser)
+            )
+        if stored is None:
+            raise self._refused(pool, Step.CALLBACK, _unknown(transaction_id, browser), None)
+        return _decode(stored)
+
+    def complete(
+        self, pool: UserPool, transaction: Transaction, callback: Callback
+    ) -> tuple[dict[str, str], LoginSession]:
+        """Check the provider's answer and turn it into a user, a session and the app's answer.
+
+        Raises ``SignInRefusedError`` with the transaction, so that the app can be told.
+        """
+        step = Step.IDENTITY
+        try:
+            client = _client(pool, transaction)
+            identity = self.upstreams.of(pool, transaction.provider).complete(callback, transaction)
+            step = Step.USER
+            provider = pool.providers[transaction.provider]
+            user = self.users.signed_in(pool, client, provider, identity)
+        except UpstreamError as error:
+            raise self._refused(pool, step, error, transaction) from error
+        session = self.sessions.begin(pool, user, identity)
+        events.signed_in(pool, transaction, session)
+        return self.answer(pool, client, transaction.request, session), session
+
+    def answer(
+        self,
+        pool: UserPool,
+        client: AppClient,
+        request: AuthorizationRequest,
+        session: LoginSession,
+    ) -> dict[str, str]:
+        """What the app asked for: a code, or (``response_type=token``) the tokens themselves.
+
+        Raises ``OAuthError`` when the client may not read what its scopes imply.
+        """
+        if request.response_type == "token":
+            return self._implicit_answer(pool, client, request, session)
+        code = AuthorizationCode(
+            client_id=client.id,
+            redirect_uri=request.redirect.uri,
+            scopes=request.scopes,
+            sub=session.sub,
+            auth_time=session.auth_time,
+            origin_jti=str(uuid.uuid4()),
+            code_challenge=request.code_challenge,
+            nonce=request.nonce,
+            resource=request.resource,
+        )
+        return {"code": self.codes.issue(pool.id, code)}
+
+    def _implicit_answer(
+        self,
+        pool: UserPool,
+        client: AppClient,
+        request: AuthorizationRequest,
+        session: LoginSession,
+    ) -> dict[str, str]:
+        """RFC 6749 4.2.2: tokens in the fragment, no refresh token."""
+        require_readable(client, request.scopes)
+        user = self.users.directory.by_sub(pool.id, session.sub)
+        if user is None or not user.enabled:
+            raise OAuthError(
+                ErrorCode.ACCESS_DENIED, "The user is disabled.", reason="user_disabled"
+            )
+        tokens = self.issuers.of(pool).issue(
+            Authorization(
+                client=client,
+                user=user,
+                scopes=request.scopes,
+                auth_time=session.auth_time,
+                origin_jti=str(uuid.uuid4()),
+                nonce=request.nonce,
+                resource=request.resource,
+            )
+        )
+        id_token = {} if tokens.id_token is None else {"id_token": tokens.id_token}
+        return {
+            **id_token,
+            "access_token": tokens.access_token,
+            "token_type": "Bearer",
+            "expires_in": str(tokens.expires_in),
+        }
+
+    def _refused(
+        self, pool: UserPool, step: Step, error: UpstreamError, transaction: Transaction | None
+    ) -> SignInRefusedError:
+        reference = events.refused(
+            pool,
+            step,
+            error,
+            provider=None if transaction is None else transaction.provider,
+            client=None if transaction is None else transaction.request.redirect.client_id,
+        )
+        return SignInRefusedError(error, reference, transaction)
+
+
+def _bound(transaction_id: str, browser: str) -> str:
+    """The key of a transaction. Neither part is of use without the other."""
+    return f"{transaction_id}.{browser}"
+
+
+def _unknown(transaction_id: str | None, browser: str | None) -> UpstreamError:
+    missing = "no binding cookie" if browser is None else "an unknown, expired or used one"
+    return UpstreamError(
+        Reason.TRANSACTION_UNKNOWN,
+        "Invalid samlResponse or relayState from identity provider",
+        code=ErrorCode.INVALID_REQUEST,
+        expected="RelayState or state of a sign-in this browser began in the last five minutes",
+        received="no RelayState or state" if transaction_id is None else missing,
+    )
+
+
+def _client(pool: UserPool, transaction: Transaction) -> AppClient:
+    """The app of the transaction, if it still may use the provider: configurations change."""
+    client = pool.clients.get(transaction.request.redirect.client_id)
+    if client is None or not client.supports(transaction.provider):
+        raise UpstreamError(
+            Reason.PROVIDER_UNKNOWN,
+            "The identity provider is not enabled for this client.",
+            code=ErrorCode.INVALID_REQUEST,
+            expected="a client that lists the provider",
+            received="a client that does not, or not any more",
+        )
+    return client

@@ -1,0 +1,84 @@
+"""The browser's sign-in session: made by a sign-in, good for one hour, not sliding.
+
+Owns the rules of reuse (single sign-on). The cookie that carries the session id is the web layer's.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from broker.model.login import (
+    SESSION_SECONDS,
+    AuthorizationRequest,
+    ExternalIdentity,
+    LoginSession,
+    UserProfile,
+)
+from broker.model.pool import AppClient, UserPool
+from broker.ports import Clock, SessionStore, UserDirectory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """Begin, reuse and end browser sessions."""
+
+    store: SessionStore
+    directory: UserDirectory
+    clock: Clock
+
+    def begin(self, pool: UserPool, user: UserProfile, identity: ExternalIdentity) -> LoginSession:
+        """A new session, which never outlives what the IdP allows (SessionNotOnOrAfter)."""
+        now = int(self.clock.now())
+        expires_at = now + SESSION_SECONDS
+        if identity.session_expires_at is not None:
+            expires_at = min(expires_at, identity.session_expires_at)
+        session = LoginSession(
+            id=secrets.token_urlsafe(32),
+            pool_id=pool.id,
+            sub=user.sub,
+            username=user.username,
+            provider=identity.provider,
+            subject=identity.subject,
+            auth_time=now,
+            expires_at=expires_at,
+            logout=identity.logout,
+        )
+        self.store.put(session)
+        return session
+
+    def reusable(
+        self, pool: UserPool, client: AppClient, request: AuthorizationRequest, cookie: str | None
+    ) -> LoginSession | None:
+        """The session that answers ``request`` without the IdP, or None.
+
+        It must be of a provider that the client lists and that still exists, not another one than
+        asked for, young enough for ``max_age``, and its user alive. ``prompt=login`` wants none.
+        """
+        if cookie is None or "login" in request.prompt:
+            return None
+        session = self.store.get(pool.id, cookie)
+        if session is None or not self._fits(pool, client, request, session):
+            return None
+        user = self.directory.by_sub(pool.id, session.sub)
+        return session if user is not None and user.enabled else None
+
+    def _fits(
+        self,
+        pool: UserPool,
+        client: AppClient,
+        request: AuthorizationRequest,
+        session: LoginSession,
+    ) -> bool:
+        if session.provider not in pool.providers or not client.supports(session.provider):
+            return False
+        if request.provider not in (None, session.provider):
+            return False
+        age = self.clock.now() - session.auth_time
+        return request.max_age is None or age <= request.max_age
+
+    def current(self, pool: UserPool, cookie: str | None) -> LoginSession | None:
+        return None if cookie is None else self.store.get(pool.id, cookie)
+
+    def end(self, pool: UserPool, cookie: str) -> None:
+        self.store.end(pool.id, cookie)
