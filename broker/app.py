@@ -1,0 +1,140 @@
+"""The WSGI application: which endpoint answers at which path, and what every answer carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from broker.login.broker import Broker
+from broker.model.errors import StoreUnavailableError
+from broker.web import (
+    discovery,
+    error,
+    errors,
+    health,
+    idpresponse,
+    login,
+    logout,
+    revoke,
+    token,
+    userinfo,
+)
+from broker.web.authorize import authorize
+from broker.web.context import Site, Sites
+
+MAX_BODY_BYTES = 512 * 1024
+"""Room for 100,000 characters of SAMLResponse, percent-encoded, and a long RelayState."""
+
+_CORS_PATHS = ("/oauth2/token", "/oauth2/revoke", "/oauth2/userInfo")
+_WELL_KNOWN = "/.well-known/"
+_HSTS = "max-age=31536000; includeSubDomains"
+
+Endpoint = Callable[..., Response]
+
+
+def create_app(broker: Broker) -> Flask:
+    """The mount table: path -> endpoint."""
+    app = Flask("broker", static_folder=None, template_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    documents = discovery.Documents()
+    sites = Sites(broker.pools)
+
+    def mount(path: str, endpoint: Endpoint, *methods: str) -> None:
+        def view(**variables: Any) -> Response:
+            return endpoint(broker, sites.of(request.host), **variables)
+
+        app.add_url_rule(path, path, view, methods=methods, provide_automatic_options=False)
+
+    for path in ("/oauth2/authorize", "/authorize"):
+        mount(path, authorize, "GET", "POST")
+    for path in ("/login", "/oauth2/login"):
+        mount(path, login.login, "GET")
+    mount("/logout", logout.logout, "GET", "POST")
+    mount("/error", error.error, "GET")
+    mount("/oauth2/token", token.token, "POST")
+    mount("/oauth2/userInfo", userinfo.userinfo, "GET", "POST")
+    mount("/oauth2/revoke", revoke.revoke, "POST")
+    mount("/saml2/idpresponse", idpresponse.saml, "POST")
+    mount("/oauth2/idpresponse", idpresponse.oauth, "GET", "POST")
+    mount("/saml2/metadata", discovery.service_provider_metadata, "GET")
+    for prefix in ("", "/<pool_id>"):
+        mount(f"{prefix}/.well-known/openid-configuration", documents.openid_configuration, "GET")
+        mount(f"{prefix}/.well-known/jwks.json", documents.jwks, "GET")
+    _mount_anywhere(app, broker)
+    _allow_cross_origin(app)
+    _land_errors(app)
+    _secure(app, sites)
+    if broker.proxy_hops:
+        hops = broker.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as Flask documents it
+    return app
+
+
+def _mount_anywhere(app: Flask, broker: Broker) -> None:
+    """What answers on any Host: probes know an address, not a domain."""
+    app.add_url_rule("/health", "/health", health.health, methods=["GET"])
+    app.add_url_rule("/ready", "/ready", lambda: health.ready(broker), methods=["GET"])
+    app.add_url_rule("/favicon.ico", "/favicon.ico", lambda: Response(status=204), methods=["GET"])
+
+
+def _allow_cross_origin(app: Flask) -> None:
+    """CORS for what browser apps call: any origin, no cookies; preflights echo what they ask for."""
+
+    def preflight(**_: Any) -> Response:
+        response = Response(status=204, content_type=None)
+        asked = request.headers.get("Access-Control-Request-Headers")
+        if asked:
+            response.headers["Access-Control-Allow-Headers"] = asked
+        response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+        response.headers["Access-Control-Max-Age"] = "600"
+        return response
+
+    for rule in list(app.url_map.iter_rules()):
+        if _is_cross_origin(rule.rule):
+            app.add_url_rule(rule.rule, f"{rule.rule} preflight", preflight, methods=["OPTIONS"])
+
+    @app.after_request
+    def allow(response: Response) -> Response:
+        if _is_cross_origin(request.path):
+            response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+
+def _is_cross_origin(path: str) -> bool:
+    return path in _CORS_PATHS or _WELL_KNOWN in path
+
+
+def _land_errors(app: Flask) -> None:
+    app.register_error_handler(HTTPException, errors.http_error)
+    app.register_error_handler(StoreUnavailableError, errors.store_unavailable)
+    app.register_error_handler(Exception, errors.unexpected)
+
+
+def _secure(app: Flask, sites: Sites) -> None:
+    """Headers of every answer; pages add their own policy."""
+
+    @app.after_request
+    def secure(response: Response) -> Response:
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("X-Frame-Options", "DENY")
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        site = _site(sites)
+        if site is not None and site.is_https:
+            response.headers["Strict-Transport-Security"] = _HSTS
+        return response
+
+
+def _site(sites: Sites) -> Site | None:
+    try:
+        return sites.of(request.host)
+    except HTTPException:
+        return None
+
+
+def paths(app: Flask) -> Iterable[str]:
+    """Every path that is served, for documentation and tests."""
+    return sorted({rule.rule for rule in app.url_map.iter_rules()})

@@ -1,0 +1,64 @@
+"""How log records look: one JSON object a line, or text for a terminal.
+
+What is logged is decided where it happens. Records hold names, reasons and references; no secret, token,
+code, cookie or assertion is ever handed to a logger.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+def configure(style: str) -> None:
+    """Send every record to standard error; ``style`` is ``json`` or ``text``."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    for chatty in ("httpx2", "httpcore2", "saml2", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def extras(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
+    """The fields a caller gave as ``extra``; empty ones are left out."""
+    for name, value in record.__dict__.items():
+        if name not in _STANDARD and value not in (None, ""):
+            yield name, value
+
+
+class JsonFormatter(logging.Formatter):
+    """``{"time", "level", "logger", "event", ...extras}``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **dict(extras(record)),
+        }
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+class TextFormatter(logging.Formatter):
+    """``12:00:00 warning sign_in outcome=refused reason=...``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
+        fields = "".join(f" {name}={_quoted(value)}" for name, value in extras(record))
+        line = f"{time} {record.levelname.lower()} {record.getMessage()}{fields}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if {" ", '"', "\n"} & set(text) else text

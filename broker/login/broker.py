@@ -1,0 +1,45 @@
+"""The broker as one value: everything an endpoint may ask for, joined in ``wiring.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from broker.login.flow import LoginFlow
+from broker.login.sessions import Sessions
+from broker.model.pool import AppClient, UserPool
+from broker.model.tokens import Authorization, TokenRequest
+from broker.oauth.issuer import Issuers
+from broker.oauth.refresh_token import RefreshTokens
+from broker.ports import Clock, UserDirectory
+
+
+class Grant(Protocol):
+    """One ``grant_type`` of the token endpoint; the client is authenticated by then."""
+
+    def authorize(self, pool: UserPool, client: AppClient, request: TokenRequest) -> Authorization:
+        """Raises ``OAuthError``."""
+
+
+class ServiceProviderMetadata(Protocol):
+    """The SAML metadata document of a pool, as XML bytes; ``provider`` adds that one's certificate."""
+
+    def __call__(self, pool: UserPool, *, provider: str | None) -> bytes: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broker:
+    """``readiness``: each raises ``StoreUnavailableError`` when its store does not answer."""
+
+    pools: Mapping[str, UserPool]
+    flow: LoginFlow
+    sessions: Sessions
+    issuers: Issuers
+    grants: Mapping[str, Grant]
+    refresh_tokens: RefreshTokens
+    directory: UserDirectory
+    clock: Clock
+    service_provider_metadata: ServiceProviderMetadata
+    readiness: Sequence[Callable[[], None]] = ()
+    proxy_hops: int = 0

@@ -1,0 +1,83 @@
+"""``/oauth2/authorize``: an app asks for a sign-in (RFC 6749 4.1.1, OIDC Core 3.1.2)."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from broker.login.broker import Broker
+from broker.login.flow import SignInRefusedError
+from broker.model.errors import ErrorCode, OAuthError
+from broker.model.login import AuthorizationRequest, UpstreamRequest
+from broker.model.parameters import Parameters
+from broker.model.pool import AppClient
+from broker.oauth.authorization_request import parse, verify_redirect
+from broker.web import context, errors, pages
+from broker.web.context import Site
+from broker.web.language import language_of
+from broker.web.pages import Purpose
+
+
+def authorize(broker: Broker, site: Site) -> Response:
+    """GET, or POST with the same parameters in the body."""
+    params = context.parameters(request)
+    try:
+        client, redirect = verify_redirect(params, site.pool)
+    except OAuthError as error:
+        return errors.refused_request(error, params.get("client_id"))
+    try:
+        asked = parse(params, site.pool, client, redirect)
+        return _answer(broker, site, client, asked, params)
+    except OAuthError as error:
+        return errors.error_to_app(redirect, error.code, error.description)
+    except SignInRefusedError as refusal:
+        return errors.refused_sign_in(refusal)
+
+
+def _answer(
+    broker: Broker, site: Site, client: AppClient, asked: AuthorizationRequest, params: Parameters
+) -> Response:
+    """A live session answers at once; else off to the provider; else let the person choose."""
+    cookie = context.session_cookie(request)
+    session = broker.sessions.reusable(site.pool, client, asked, cookie)
+    if session is not None:
+        answer = broker.flow.answer(site.pool, client, asked, session)
+        return errors.to_app(asked.redirect, answer)
+    if "none" in asked.prompt:
+        raise OAuthError(ErrorCode.LOGIN_REQUIRED, "Nobody is signed in.")
+    provider = asked.provider or _only_provider(site, client)
+    if provider is None:
+        return Response(
+            status=302,
+            headers={**errors.NO_STORE, "Location": f"/login?{params.encoded()}"},
+            content_type=None,
+        )
+    return _send_upstream(broker, site, asked, provider)
+
+
+def _only_provider(site: Site, client: AppClient) -> str | None:
+    """With one provider there is nothing to choose."""
+    providers = site.pool.providers_of(client)
+    return providers[0].name if len(providers) == 1 else None
+
+
+def _send_upstream(
+    broker: Broker, site: Site, asked: AuthorizationRequest, provider: str
+) -> Response:
+    binding = context.browser_binding(request, site) or context.new_binding()
+    outgoing = broker.flow.begin(
+        site.pool, asked, provider, base_url=site.base_url, browser=binding
+    )
+    response = upstream_response(outgoing)
+    context.bind_browser(response, site, binding)
+    return response
+
+
+def upstream_response(outgoing: UpstreamRequest) -> Response:
+    """To the provider: by redirect, or by a form where it takes only that."""
+    if outgoing.form is not None:
+        return pages.form_post_page(
+            outgoing.url, outgoing.form, purpose=Purpose.SIGN_IN, lang=language_of(request)
+        )
+    return Response(
+        status=302, headers={**errors.NO_STORE, "Location": outgoing.url}, content_type=None
+    )

@@ -1,0 +1,142 @@
+"""What a request is made of: which pool it is for, its parameters, its cookies.
+
+The Host header chooses the pool and nothing else: URLs are built from the pool's ``Domain``. Below
+this module nobody meets a header, a query string or a form.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from flask import Request, Response
+from werkzeug.exceptions import BadRequest, MisdirectedRequest, UnsupportedMediaType
+
+from broker.model.login import SIGN_IN_SECONDS, LoginSession
+from broker.model.parameters import Parameters
+from broker.model.pool import UserPool
+from broker.ports import Clock
+
+SESSION_COOKIE = "cognito"
+BINDING_COOKIE = "csrf-state"
+LEGACY_BINDING_COOKIE = "csrf-state-legacy"
+LANGUAGE_COOKIE = "lang"
+
+_FORM = "application/x-www-form-urlencoded"
+_OPAQUE = re.compile(r"[A-Za-z0-9_-]{43}")
+_DEFAULT_PORTS = {"https": ":443", "http": ":80"}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The pool a request is for, at the domain it arrived at (``base_url``, no trailing slash)."""
+
+    pool: UserPool
+    base_url: str
+
+    @property
+    def is_https(self) -> bool:
+        return self.base_url.startswith("https:")
+
+
+class Sites:
+    """Host -> ``Site``. With one pool any Host is its main domain; with several an unknown one is 421."""
+
+    def __init__(self, pools: Mapping[str, UserPool]) -> None:
+        self._by_host = {
+            _host_of(base_url): Site(pool, base_url)
+            for pool in pools.values()
+            for base_url in pool.domains
+        }
+        only = next(iter(pools.values())) if len(pools) == 1 else None
+        self._default = None if only is None else Site(only, only.domain)
+
+    def of(self, host: str) -> Site:
+        site = self._by_host.get(host.lower()) or self._default
+        if site is None:
+            raise MisdirectedRequest
+        return site
+
+
+def _host_of(base_url: str) -> str:
+    """The Host header a browser sends for this URL: default ports are left out."""
+    url = urlsplit(base_url)
+    return url.netloc.lower().removesuffix(_DEFAULT_PORTS[url.scheme])
+
+
+def query(request: Request) -> Parameters:
+    """The query string, single-valued."""
+    return _parsed(request.query_string)
+
+
+def form(request: Request) -> Parameters:
+    """The form body, single-valued. Another content type is 415, too large a body 413."""
+    if request.mimetype != _FORM:
+        raise UnsupportedMediaType
+    return _parsed(request.get_data(cache=False))
+
+
+def parameters(request: Request) -> Parameters:
+    """The query of a GET, the form body of a POST; never both (OIDC Core 3.1.2.1)."""
+    return form(request) if request.method == "POST" else query(request)
+
+
+def _parsed(encoded: bytes) -> Parameters:
+    try:
+        return Parameters.parse(encoded.decode("utf-8", "surrogateescape"))
+    except ValueError as error:
+        raise BadRequest from error
+
+
+def browser_binding(request: Request, site: Site) -> str | None:
+    """The value that names this browser, or None. The legacy cookie counts on plain http alone."""
+    value = request.cookies.get(BINDING_COOKIE)
+    if value is None and not site.is_https:
+        value = request.cookies.get(LEGACY_BINDING_COOKIE)
+    return value if value is not None and _OPAQUE.fullmatch(value) else None
+
+
+def new_binding() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def bind_browser(response: Response, site: Site, binding: str) -> None:
+    """Set the binding cookie, anew at each sign-in with the value the browser already has.
+
+    It names the browser, not the transaction, so that tabs do not disturb each other. It must come
+    with the IdP's cross-site POST: ``SameSite=None; Secure`` (browsers take it on http://localhost
+    as well). HTTP libraries do not, so on plain http a cookie without either stands beside it.
+    """
+    response.set_cookie(
+        BINDING_COOKIE,
+        binding,
+        max_age=SIGN_IN_SECONDS,
+        secure=True,
+        httponly=True,
+        samesite="None",
+    )
+    if not site.is_https:
+        response.set_cookie(LEGACY_BINDING_COOKIE, binding, max_age=SIGN_IN_SECONDS, httponly=True)
+
+
+def session_cookie(request: Request) -> str | None:
+    value = request.cookies.get(SESSION_COOKIE)
+    return value if value is not None and _OPAQUE.fullmatch(value) else None
+
+
+def sign_in_browser(response: Response, site: Site, session: LoginSession, clock: Clock) -> None:
+    response.set_cookie(
+        SESSION_COOKIE,
+        session.id,
+        max_age=max(0, session.expires_at - int(clock.now())),
+        secure=site.is_https,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def sign_out_browser(response: Response, site: Site) -> None:
+    response.delete_cookie(SESSION_COOKIE, secure=site.is_https, httponly=True, samesite="Lax")

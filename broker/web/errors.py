@@ -1,0 +1,144 @@
+"""Where a refusal lands: a redirect to the app, a page, or JSON. Decided here and nowhere else.
+
+Rules raise what is wrong (``OAuthError``, ``UpstreamError``); whether the way back to an app is proven,
+and what kind of caller is asking, decides the form.
+"""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import urlencode
+
+import msgspec
+from flask import Response, request
+from werkzeug.exceptions import HTTPException
+
+from broker.login.events import new_reference
+from broker.login.flow import SignInRefusedError
+from broker.model.errors import ErrorCode, OAuthError, Reason, StoreUnavailableError
+from broker.model.login import ClientRedirect, ResponseMode
+from broker.web import pages
+from broker.web.language import language_of
+from broker.web.pages import PageError, Purpose
+
+_log = logging.getLogger("broker.web")
+_encode = msgspec.json.Encoder().encode
+
+JSON_PATHS = frozenset(
+    {"/oauth2/token", "/oauth2/revoke", "/oauth2/userInfo", "/health", "/ready", "/"}
+)
+"""Paths whose callers read JSON, errors included."""
+
+NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+_STATUS_PAGES = {
+    404: PageError.NOT_FOUND,
+    405: PageError.METHOD_NOT_ALLOWED,
+    413: PageError.TOO_LARGE,
+    421: PageError.NOT_FOUND,
+}
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    """JSON that no cache keeps (RFC 6749 5.1)."""
+    return Response(
+        _encode(body), status, headers=NO_STORE, content_type="application/json;charset=UTF-8"
+    )
+
+
+def json_error(error: OAuthError, status: int = 400) -> Response:
+    """RFC 6749 5.2."""
+    body = {"error": error.code.value}
+    if error.description:
+        body["error_description"] = error.description
+    return json_response(body, status)
+
+
+def to_app(redirect: ClientRedirect, answer: dict[str, str]) -> Response:
+    """Answer the app at its proven redirect URI: 302, or a form that posts itself."""
+    if redirect.mode is ResponseMode.FORM_POST:
+        return pages.form_post_page(
+            redirect.uri,
+            redirect.fields(**answer),
+            purpose=Purpose.APPLICATION,
+            lang=language_of(request),
+        )
+    return Response(
+        status=302, headers={**NO_STORE, "Location": redirect.url(**answer)}, content_type=None
+    )
+
+
+def error_to_app(redirect: ClientRedirect, code: ErrorCode, description: str) -> Response:
+    """RFC 6749 4.1.2.1 and 4.2.2.1, with ``state`` and ``iss``."""
+    answer = {"error_description": description} if description else {}
+    return to_app(redirect, {**answer, "error": code.value})
+
+
+def refused_request(error: OAuthError, client_id: str | None) -> Response:
+    """No way back is proven: off to ``/error``, never to the URI in the request."""
+    text = error.code.value
+    if error.code is not ErrorCode.REDIRECT_MISMATCH:
+        text = error.description
+    query = {"error": text} | ({} if client_id is None else {"client_id": client_id})
+    location = f"/error?{urlencode(query, errors='surrogateescape')}"
+    return Response(status=302, headers={**NO_STORE, "Location": location}, content_type=None)
+
+
+def page(kind: PageError, *, status: int, reference: str | None = None) -> Response:
+    """An error page in the language of the request."""
+    lang = language_of(request)
+    return pages.error_page(kind=kind, status=status, reference=reference, lang=lang)
+
+
+def refused_sign_in(refusal: SignInRefusedError) -> Response:
+    """The app is told in the contract's words; without an app, a page with the reference id."""
+    error, transaction = refusal.error, refusal.transaction
+    if transaction is not None:
+        return error_to_app(transaction.request.redirect, error.code, error.public)
+    kind = PageError.SIGN_IN_UNKNOWN
+    if error.reason in (Reason.PARAMETER_MISSING, Reason.PARAMETER_REPEATED):
+        kind = PageError.INVALID_ANSWER
+    return page(kind, status=400, reference=refusal.reference)
+
+
+def http_error(error: HTTPException) -> Response:
+    """404, 405, 413 and kin: JSON where the caller reads JSON, else a page."""
+    status = error.code or 500
+    if request.path in JSON_PATHS:
+        response = json_response(
+            {"error": ErrorCode.INVALID_REQUEST, "error_description": error.name}, status
+        )
+    else:
+        response = page(_STATUS_PAGES.get(status, PageError.BAD_REQUEST), status=status)
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def store_unavailable(error: StoreUnavailableError) -> Response:
+    """Fail closed, say so, and say when to come back."""
+    reference = new_reference()
+    _log.error(
+        "store_unavailable", extra={"reference": reference, "path": request.path}, exc_info=error
+    )
+    response = _server_fault(
+        503, ErrorCode.TEMPORARILY_UNAVAILABLE, PageError.UNAVAILABLE, reference
+    )
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+def unexpected(error: Exception) -> Response:
+    """A fault of ours: the trace goes to the log, the person gets a page and a reference."""
+    reference = new_reference()
+    _log.error(
+        "unexpected_error", extra={"reference": reference, "path": request.path}, exc_info=error
+    )
+    return _server_fault(500, ErrorCode.SERVER_ERROR, PageError.UNEXPECTED, reference)
+
+
+def _server_fault(status: int, code: ErrorCode, kind: PageError, reference: str) -> Response:
+    if request.path in JSON_PATHS:
+        return json_response({"error": code.value, "error_description": reference}, status)
+    return page(kind, status=status, reference=reference)

@@ -1,0 +1,26 @@
+"""``/health``: the process serves. ``/ready``: so do the stores behind it. On any Host."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from broker.login.broker import Broker
+from broker.model.errors import StoreUnavailableError
+from broker.web import errors
+
+
+def health() -> Response:
+    """Touches nothing: a load balancer must not restart workers because a database is away."""
+    return errors.json_response({"status": "ok"})
+
+
+def ready(broker: Broker) -> Response:
+    """503 while a store does not answer."""
+    try:
+        for check in broker.readiness:
+            check()
+    except StoreUnavailableError:
+        response = errors.json_response({"status": "unavailable"}, 503)
+        response.headers["Retry-After"] = "5"
+        return response
+    return errors.json_response({"status": "ready"})

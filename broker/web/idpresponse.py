@@ -1,0 +1,72 @@
+"""Where identity providers send the browser back: ``/saml2/idpresponse`` and ``/oauth2/idpresponse``."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from broker.login import events
+from broker.login.broker import Broker
+from broker.login.events import Step
+from broker.login.flow import SignInRefusedError
+from broker.model.errors import OAuthError, Reason, UpstreamError
+from broker.model.login import Callback
+from broker.model.parameters import Parameters
+from broker.web import context, errors
+from broker.web.context import Site
+
+
+def saml(broker: Broker, site: Site) -> Response:
+    """The assertion consumer service: HTTP-POST binding only (SAML Bindings 3.5)."""
+    form = context.form(request)
+    fault = _fault(form, required=("SAMLResponse",), single=("SAMLResponse", "RelayState"))
+    return _deliver(broker, site, form, form.get("RelayState"), fault)
+
+
+def oauth(broker: Broker, site: Site) -> Response:
+    """The redirect URI at OIDC and social providers: GET, or POST for ``form_post`` (Apple)."""
+    params = context.parameters(request)
+    fault = _fault(
+        params, required=("state",), single=("state", "code", "error", "iss", "id_token", "user")
+    )
+    return _deliver(broker, site, params, params.get("state"), fault)
+
+
+def _deliver(
+    broker: Broker,
+    site: Site,
+    params: Parameters,
+    transaction_id: str | None,
+    fault: UpstreamError | None,
+) -> Response:
+    try:
+        if fault is not None:
+            raise SignInRefusedError(fault, events.refused(site.pool, Step.CALLBACK, fault), None)
+        transaction = broker.flow.resume(
+            site.pool, transaction_id, context.browser_binding(request, site)
+        )
+        callback = Callback(base_url=site.base_url, params=params.values)
+        redirect = transaction.request.redirect
+        try:
+            answer, session = broker.flow.complete(site.pool, transaction, callback)
+        except OAuthError as error:
+            return errors.error_to_app(redirect, error.code, error.description)
+    except SignInRefusedError as refusal:
+        return errors.refused_sign_in(refusal)
+    response = errors.to_app(redirect, answer)
+    context.sign_in_browser(response, site, session, broker.clock)
+    return response
+
+
+def _fault(
+    params: Parameters, *, required: tuple[str, ...], single: tuple[str, ...]
+) -> UpstreamError | None:
+    """What is wrong with the delivery itself, found before it can use anything up."""
+    repeated = params.first_repeated(single)
+    if repeated is not None:
+        return UpstreamError(
+            Reason.PARAMETER_REPEATED, expected=f"one {repeated}", received="several"
+        )
+    missing = next((name for name in required if params.get(name) is None), None)
+    if missing is not None:
+        return UpstreamError(Reason.PARAMETER_MISSING, expected=missing, received="none")
+    return None
