@@ -1,0 +1,169 @@
+"""The values of an assertion. Reads trees that were verified before, and checks only that a value
+can be read at all; whether it is acceptable is said in ``rules.py``.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from broker.model.errors import Reason
+from broker.saml.instant import read_instant
+from broker.saml.refusal import refused
+from broker.saml.xml import SAML, XSI, Element, XmlError, children, name, plain_text, text
+
+ATTRIBUTE = name(SAML, "Attribute")
+ATTRIBUTE_STATEMENT = name(SAML, "AttributeStatement")
+ATTRIBUTE_VALUE = name(SAML, "AttributeValue")
+AUTHN_CONTEXT = name(SAML, "AuthnContext")
+AUTHN_STATEMENT = name(SAML, "AuthnStatement")
+CONTEXT_CLASS = name(SAML, "AuthnContextClassRef")
+NAME_ID = name(SAML, "NameID")
+SUBJECT = name(SAML, "Subject")
+
+UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameId:
+    """The subject's name, code point for code point. The rest is kept for single logout."""
+
+    value: str
+    format: str | None = None
+    name_qualifier: str | None = None
+    sp_name_qualifier: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assertion:
+    """What an identity provider asserts, after every check. Times are epoch seconds.
+
+    ``usable_until`` is when its last acceptable subject confirmation runs out, skew included: as
+    long must its id be remembered. ``session_index`` is the first AuthnStatement's.
+    """
+
+    id: str
+    issuer: str
+    name_id: NameId = field(repr=False)
+    attributes: Mapping[str, tuple[str, ...]] = field(repr=False)
+    usable_until: float
+    session_index: str | None = None
+    session_not_on_or_after: float | None = None
+    authn_context: str | None = None
+    authn_instant: float | None = None
+
+
+def instant(element: Element, attribute: str) -> float | None:
+    """A time attribute; None when absent. One that cannot be read is refused, not ignored."""
+    value = element.get(attribute)
+    if value is None:
+        return None
+    try:
+        return read_instant(value.strip())
+    except ValueError as fault:
+        raise refused(Reason.SAML_ASSERTION_MALFORMED, f"a time in {attribute}", value) from fault
+
+
+def simple_text(element: Element) -> str:
+    """The value of an element that holds text only, white space around it left out."""
+    try:
+        return plain_text(element).strip()
+    except XmlError as fault:
+        raise refused(Reason.SAML_ASSERTION_MALFORMED, fault.expected, fault.received) from fault
+
+
+def only_subject(assertion: Element) -> Element:
+    """The one Subject (SAML core 2.3.3)."""
+    found = children(assertion, SUBJECT)
+    if len(found) != 1:
+        raise refused(Reason.SAML_ASSERTION_MALFORMED, "one Subject", str(len(found)))
+    return found[0]
+
+
+def name_id(assertion: Element) -> NameId:
+    """The one NameID of the Subject (SAML core 2.4.1).
+
+    Compared by everybody downstream code point for code point, so nothing is trimmed or folded.
+    """
+    found = children(only_subject(assertion), NAME_ID)
+    if len(found) != 1:
+        raise refused(Reason.SAML_NAME_ID, "one NameID", str(len(found)))
+    element = found[0]
+    try:
+        value = plain_text(element)
+    except XmlError as fault:
+        raise refused(Reason.SAML_NAME_ID, fault.expected, fault.received) from fault
+    if not value.strip():
+        raise refused(Reason.SAML_NAME_ID, "a NameID", "an empty one")
+    if any(unicodedata.category(character) == "Cc" for character in value):
+        raise refused(Reason.SAML_NAME_ID, "no control characters", "some")
+    return NameId(
+        value=value,
+        format=element.get("Format"),
+        name_qualifier=element.get("NameQualifier"),
+        sp_name_qualifier=element.get("SPNameQualifier"),
+    )
+
+
+def attributes(assertion: Element) -> dict[str, tuple[str, ...]]:
+    """Attribute name -> values in order, several Attribute elements of one name joined.
+
+    A FriendlyName works as well where it can mean one attribute only and is nobody's Name.
+    """
+    named: dict[str, tuple[str, ...]] = {}
+    friendly: dict[str, set[str]] = {}
+    for attribute in _attributes(assertion):
+        formal = attribute.get("Name")
+        if not formal:
+            continue
+        named[formal] = named.get(formal, ()) + _values(attribute)
+        if nickname := attribute.get("FriendlyName"):
+            friendly.setdefault(nickname, set()).add(formal)
+    for nickname, meant in friendly.items():
+        if nickname not in named and len(meant) == 1:
+            named[nickname] = named[next(iter(meant))]
+    return named
+
+
+def _attributes(assertion: Element) -> Iterator[Element]:
+    for statement in assertion.iterchildren(ATTRIBUTE_STATEMENT):
+        yield from statement.iterchildren(ATTRIBUTE)
+
+
+def _values(attribute: Element) -> tuple[str, ...]:
+    """All values but the nil ones (SAML core 2.7.3.1.1); an element inside counts by its text."""
+    return tuple(
+        text(value).strip() if len(value) else value.text or ""
+        for value in attribute.iterchildren(ATTRIBUTE_VALUE)
+        if value.get(name(XSI, "nil")) not in ("true", "1")
+    )
+
+
+def session_end(assertion: Element) -> float | None:
+    """The earliest SessionNotOnOrAfter of the AuthnStatements (SAML core 2.7.2)."""
+    ends = [instant(s, "SessionNotOnOrAfter") for s in children(assertion, AUTHN_STATEMENT)]
+    return min((end for end in ends if end is not None), default=None)
+
+
+def read_assertion(assertion: Element, *, issuer: str, usable_until: float) -> Assertion:
+    """The values of a verified assertion that passed every rule."""
+    statement = next(assertion.iterchildren(AUTHN_STATEMENT), None)
+    return Assertion(
+        id=assertion.get("ID", ""),
+        issuer=issuer,
+        name_id=name_id(assertion),
+        attributes=attributes(assertion),
+        usable_until=usable_until,
+        session_index=None if statement is None else statement.get("SessionIndex"),
+        session_not_on_or_after=session_end(assertion),
+        authn_context=None if statement is None else _context_class(statement),
+        authn_instant=None if statement is None else instant(statement, "AuthnInstant"),
+    )
+
+
+def _context_class(statement: Element) -> str | None:
+    for context in statement.iterchildren(AUTHN_CONTEXT):
+        for reference in context.iterchildren(CONTEXT_CLASS):
+            return simple_text(reference)
+    return None

@@ -1,0 +1,154 @@
+"""From a SAMLResponse parameter to an ``Assertion``: what is read, in which order, and why so.
+
+The order is the security of it. Nothing is believed before a key of the one expected provider
+has verified it, and from then on only the tree parsed from the verified bytes is read. The rules
+themselves stand in ``rules.py``, one function each. A replay is not noticed here, as that needs a
+store: the caller claims ``Assertion.id`` until ``Assertion.usable_until``.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from typing import cast
+
+from lxml import etree
+
+from broker.model.errors import Reason
+from broker.saml.assertion import Assertion, NameId, read_assertion
+from broker.saml.encryption import DecryptionError, decrypt
+from broker.saml.refusal import refused
+from broker.saml.rules import (
+    Expectations,
+    assertion_issuer_is_provider,
+    audience_is_us,
+    conditions_hold,
+    confirmed_until,
+    destination_is_acs,
+    has_an_id,
+    response_answers_request,
+    response_issuer_is_provider,
+    session_is_not_over,
+    status_is_success,
+    unsolicited_is_fresh,
+    version_is_2_0,
+)
+from broker.saml.signature import SignatureError, is_signed, signed_view
+from broker.saml.xml import SAML, SAMLP, Element, XmlError, children, name, parse
+
+__all__ = ["Assertion", "Expectations", "NameId", "read_response"]
+
+MAX_CHARACTERS = 100_000
+"""Of base64, white space not counted."""
+
+RESPONSE = name(SAMLP, "Response")
+ASSERTION = name(SAML, "Assertion")
+ENCRYPTED_ASSERTION = name(SAML, "EncryptedAssertion")
+
+_WHITE_SPACE = {ord(character): None for character in " \t\r\n"}
+_ASSERTIONS = etree.XPath("//saml:Assertion | //saml:EncryptedAssertion", namespaces={"saml": SAML})
+
+
+def read_response(encoded: str, expected: Expectations) -> Assertion:
+    """The assertion that ``encoded`` proves. Raises ``UpstreamError``, and nothing else."""
+    response = _response(encoded)
+    response, response_signed = _verified(response, expected, Reason.SAML_RESPONSE_SIGNATURE)
+    _check_response(response, expected, signed=response_signed)
+    assertion, assertion_signed = _verified(
+        _assertion(response, expected), expected, Reason.SAML_ASSERTION_SIGNATURE
+    )
+    if not (response_signed or assertion_signed):
+        raise refused(Reason.SAML_UNSIGNED, "a signed Response or Assertion", "no signature")
+    return _check_assertion(assertion, expected)
+
+
+def _response(encoded: str) -> Element:
+    """The Response as sent: nothing about it is proven yet."""
+    try:
+        root = parse(_decoded(encoded))
+    except XmlError as fault:
+        raise refused(Reason.SAML_RESPONSE_NOT_XML, fault.expected, fault.received) from fault
+    if root.tag != RESPONSE:
+        raise refused(Reason.SAML_RESPONSE_UNEXPECTED, RESPONSE, str(root.tag))
+    _assertions_are_in_place(root)
+    return root
+
+
+def _decoded(encoded: str) -> bytes:
+    compact = encoded.translate(_WHITE_SPACE)
+    if len(compact) > MAX_CHARACTERS:
+        raise refused(
+            Reason.SAML_RESPONSE_TOO_LARGE,
+            f"at most {MAX_CHARACTERS} characters",
+            str(len(compact)),
+        )
+    try:
+        return b64decode(compact, validate=True)
+    except (binascii.Error, ValueError) as fault:
+        raise refused(Reason.SAML_RESPONSE_NOT_BASE64, "base64", "something else") from fault
+
+
+def _assertions_are_in_place(response: Element) -> None:
+    """No assertion but as a direct child of the Response: that is where wrapped ones hide."""
+    found = cast("list[Element]", _ASSERTIONS(response))
+    if any(assertion.getparent() is not response for assertion in found):
+        raise refused(
+            Reason.SAML_ASSERTION_PLACEMENT,
+            "assertions as children of the Response",
+            "one elsewhere",
+        )
+
+
+def _verified(element: Element, expected: Expectations, reason: Reason) -> tuple[Element, bool]:
+    """The element to go on with, and whether it is proven. A bad signature is never ignored."""
+    if not is_signed(element):
+        return element, False
+    try:
+        return signed_view(element, expected.keys, allow_sha1=expected.allow_sha1), True
+    except SignatureError as fault:
+        raise refused(reason, fault.expected, fault.received) from fault
+
+
+def _check_response(response: Element, expected: Expectations, *, signed: bool) -> None:
+    version_is_2_0(response)
+    response_issuer_is_provider(response, expected)
+    destination_is_acs(response, expected, signed=signed)
+    response_answers_request(response, expected)
+    status_is_success(response)
+
+
+def _assertion(response: Element, expected: Expectations) -> Element:
+    """The one assertion of the Response, decrypted if need be."""
+    plain = children(response, ASSERTION)
+    encrypted = children(response, ENCRYPTED_ASSERTION)
+    if len(plain) + len(encrypted) != 1:
+        received = f"{len(plain)} and {len(encrypted)} encrypted"
+        raise refused(Reason.SAML_ASSERTION_PLACEMENT, "one assertion", received)
+    if encrypted:
+        return _decrypted(encrypted[0], expected)
+    if expected.require_encryption:
+        raise refused(Reason.SAML_NOT_ENCRYPTED, "an EncryptedAssertion", "a plain one")
+    return plain[0]
+
+
+def _decrypted(holder: Element, expected: Expectations) -> Element:
+    """Reading starts over on the plaintext: what is in it is as unproven as the Response was."""
+    try:
+        root = decrypt(holder, expected.decryption_keys)
+    except DecryptionError as fault:
+        raise refused(Reason.SAML_DECRYPTION, fault.expected, fault.received) from fault
+    if root.tag != ASSERTION or len(cast("list[Element]", _ASSERTIONS(root))) != 1:
+        raise refused(Reason.SAML_DECRYPTION, "one Assertion in the plaintext", "something else")
+    return root
+
+
+def _check_assertion(assertion: Element, expected: Expectations) -> Assertion:
+    has_an_id(assertion)
+    version_is_2_0(assertion)
+    assertion_issuer_is_provider(assertion, expected)
+    conditions_hold(assertion, expected)
+    audience_is_us(assertion, expected)
+    usable_until = confirmed_until(assertion, expected)
+    session_is_not_over(assertion, expected)
+    unsolicited_is_fresh(assertion, expected)
+    return read_assertion(assertion, issuer=expected.issuer, usable_until=usable_until)

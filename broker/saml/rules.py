@@ -1,0 +1,229 @@
+"""The rules of the Web Browser SSO profile that a Response must keep (SAML profiles 4.1.4).
+
+One rule, one short function. A rule gets the message as verified and what is expected of it, and
+raises ``UpstreamError`` or says nothing. ``response.py`` decides what is verified and when a rule
+runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from broker.model.errors import Reason, UpstreamError
+from broker.saml.assertion import instant, only_subject, session_end, simple_text
+from broker.saml.refusal import refused
+from broker.saml.signature import PublicKey
+from broker.saml.xml import SAML, SAMLP, Element, children, elements, local_name, name
+
+AUDIENCE = name(SAML, "Audience")
+AUDIENCE_RESTRICTION = name(SAML, "AudienceRestriction")
+CONDITIONS = name(SAML, "Conditions")
+ISSUER = name(SAML, "Issuer")
+STATUS = name(SAMLP, "Status")
+STATUS_CODE = name(SAMLP, "StatusCode")
+SUBJECT_CONFIRMATION = name(SAML, "SubjectConfirmation")
+SUBJECT_CONFIRMATION_DATA = name(SAML, "SubjectConfirmationData")
+
+SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
+BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+
+_UNDERSTOOD = {AUDIENCE_RESTRICTION, name(SAML, "OneTimeUse"), name(SAML, "ProxyRestriction")}
+"""OneTimeUse is kept by the replay check; ProxyRestriction binds who issues further assertions."""
+
+MAX_SKEW = 180
+MAX_AGE = 360
+"""How long ago an assertion nobody asked for may have been issued."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectations:
+    """What the broker knows before it looks at the message.
+
+    ``issuer`` is the entity id of the one provider this sign-in is with, ``keys`` are that
+    provider's. ``request_id`` of None means that no request was sent (IdP-initiated).
+    """
+
+    acs_url: str
+    audience: str
+    issuer: str
+    keys: Sequence[PublicKey]
+    request_id: str | None
+    now: float
+    skew: int = 120
+    max_age: int = MAX_AGE
+    require_encryption: bool = False
+    decryption_keys: Sequence[rsa.RSAPrivateKey] = field(default=(), repr=False)
+    allow_sha1: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.skew <= MAX_SKEW:
+            raise ValueError(f"skew must be 0 to {MAX_SKEW} seconds")
+
+    def is_past(self, end: float) -> bool:
+        """Whether a NotOnOrAfter is over, by a clock that may be ``skew`` ahead of the IdP's."""
+        return self.now - self.skew >= end
+
+    def is_future(self, start: float) -> bool:
+        """Whether a NotBefore is still to come, by a clock that may be ``skew`` behind."""
+        return self.now + self.skew < start
+
+
+def status_is_success(response: Element) -> None:
+    """SAML core 3.2.2.2: only a top-level status of Success brings assertions to act on."""
+    codes = [
+        code.get("Value", "") for s in children(response, STATUS) for code in s.iter(STATUS_CODE)
+    ]
+    if not codes or codes[0] != SUCCESS:
+        raise refused(Reason.SAML_STATUS, SUCCESS, ", ".join(codes) or "no status")
+
+
+def version_is_2_0(element: Element) -> None:
+    """SAML core 4.1: a message or assertion of another version is not processed."""
+    if element.get("Version") != "2.0":
+        raise refused(Reason.SAML_VERSION, "2.0", str(element.get("Version")))
+
+
+def response_issuer_is_provider(response: Element, expected: Expectations) -> None:
+    """Profiles 4.1.4.2: may be left out, must be the provider when it is there."""
+    issuers = children(response, ISSUER)
+    if issuers:
+        _issuer_is_provider(issuers, expected)
+
+
+def assertion_issuer_is_provider(assertion: Element, expected: Expectations) -> None:
+    """Profiles 4.1.4.2: the Issuer is the entity this sign-in was begun with, nobody else."""
+    _issuer_is_provider(children(assertion, ISSUER), expected)
+
+
+def _issuer_is_provider(issuers: list[Element], expected: Expectations) -> None:
+    names = [simple_text(issuer) for issuer in issuers]
+    if names != [expected.issuer]:
+        raise refused(Reason.SAML_ISSUER, expected.issuer, ", ".join(names) or "no Issuer")
+
+
+def destination_is_acs(response: Element, expected: Expectations, *, signed: bool) -> None:
+    """Bindings 3.5.5.2: a signed message names where it is to be delivered; any other may."""
+    destination = response.get("Destination")
+    if destination is None and not signed:
+        return
+    if destination != expected.acs_url:
+        raise refused(Reason.SAML_DESTINATION, expected.acs_url, destination or "no Destination")
+
+
+def response_answers_request(response: Element, expected: Expectations) -> None:
+    """Profiles 4.1.4.3 and 4.1.5: InResponseTo is the request's ID, or absent without request."""
+    if response.get("InResponseTo") != expected.request_id:
+        raise refused(
+            Reason.SAML_IN_RESPONSE_TO,
+            str(expected.request_id),
+            str(response.get("InResponseTo")),
+        )
+
+
+def has_an_id(assertion: Element) -> None:
+    """SAML core 2.3.3. Without an ID a second use could not be told from the first."""
+    if not assertion.get("ID"):
+        raise refused(Reason.SAML_ASSERTION_MALFORMED, "an assertion ID", "none")
+
+
+def conditions_hold(assertion: Element, expected: Expectations) -> None:
+    """SAML core 2.5.1: present, every condition understood, and now within their time."""
+    conditions = _conditions(assertion)
+    for condition in elements(conditions):
+        if condition.tag not in _UNDERSTOOD:
+            raise refused(Reason.SAML_CONDITIONS, "known conditions", local_name(condition))
+    _is_within_time(conditions, expected)
+
+
+def _conditions(assertion: Element) -> Element:
+    found = children(assertion, CONDITIONS)
+    if len(found) != 1:
+        raise refused(Reason.SAML_CONDITIONS, "one Conditions element", str(len(found)))
+    return found[0]
+
+
+def _is_within_time(element: Element, expected: Expectations) -> None:
+    start, end = instant(element, "NotBefore"), instant(element, "NotOnOrAfter")
+    if start is not None and expected.is_future(start):
+        raise refused(Reason.SAML_NOT_YET_VALID, _now(expected), f"{element.get('NotBefore')}")
+    if end is not None and expected.is_past(end):
+        raise refused(Reason.SAML_EXPIRED, _now(expected), f"{element.get('NotOnOrAfter')}")
+
+
+def _now(expected: Expectations) -> str:
+    return f"a time that holds at {expected.now:.0f} give or take {expected.skew} s"
+
+
+def audience_is_us(assertion: Element, expected: Expectations) -> None:
+    """SAML core 2.5.1.4: at least one restriction, and each of them names us."""
+    restrictions = children(_conditions(assertion), AUDIENCE_RESTRICTION)
+    audiences = [[simple_text(a) for a in children(r, AUDIENCE)] for r in restrictions]
+    if not audiences or not all(expected.audience in named for named in audiences):
+        received = "; ".join(", ".join(named) for named in audiences)
+        raise refused(Reason.SAML_AUDIENCE, expected.audience, received or "no AudienceRestriction")
+
+
+def confirmed_until(assertion: Element, expected: Expectations) -> float:
+    """Profiles 4.1.4.3: one good bearer confirmation is enough.
+
+    Returns the latest end of the good ones, skew included: until then the same assertion could
+    come a second time.
+    """
+    ends: list[float] = []
+    refusal = refused(Reason.SAML_SUBJECT_CONFIRMATION, "a bearer confirmation", "none")
+    for confirmation in children(only_subject(assertion), SUBJECT_CONFIRMATION):
+        if confirmation.get("Method") != BEARER:
+            continue
+        try:
+            ends.append(_confirmed_until(confirmation, expected))
+        except UpstreamError as fault:
+            refusal = fault
+    if not ends:
+        raise refusal
+    return max(ends) + expected.skew
+
+
+def _confirmed_until(confirmation: Element, expected: Expectations) -> float:
+    """Profiles 4.1.4.2: delivered to us, in time, in answer to the request if there was one."""
+    found = children(confirmation, SUBJECT_CONFIRMATION_DATA)
+    if len(found) != 1:
+        raise _unconfirmed("one SubjectConfirmationData", str(len(found)))
+    data = found[0]
+    if data.get("Recipient") != expected.acs_url:
+        raise _unconfirmed(f"Recipient {expected.acs_url}", str(data.get("Recipient")))
+    if data.get("InResponseTo") != expected.request_id:
+        raise refused(
+            Reason.SAML_IN_RESPONSE_TO, str(expected.request_id), str(data.get("InResponseTo"))
+        )
+    end = instant(data, "NotOnOrAfter")
+    if end is None:
+        raise _unconfirmed("NotOnOrAfter", "none")
+    _is_within_time(data, expected)
+    return end
+
+
+def _unconfirmed(expected: str, received: str) -> UpstreamError:
+    return refused(Reason.SAML_SUBJECT_CONFIRMATION, expected, received)
+
+
+def session_is_not_over(assertion: Element, expected: Expectations) -> None:
+    """SAML core 2.7.2: no session is begun that the provider has ended already."""
+    end = session_end(assertion)
+    if end is not None and expected.is_past(end):
+        raise refused(Reason.SAML_SESSION_EXPIRED, _now(expected), f"{end:.0f}")
+
+
+def unsolicited_is_fresh(assertion: Element, expected: Expectations) -> None:
+    """An assertion nobody asked for has no request to age with, so it ages by itself."""
+    if expected.request_id is not None:
+        return
+    issued = instant(assertion, "IssueInstant")
+    if issued is None or expected.is_future(issued) or expected.now - issued > expected.max_age:
+        raise refused(
+            Reason.SAML_ISSUED_TOO_LONG_AGO,
+            f"issued within {expected.max_age} s of {expected.now:.0f}",
+            str(assertion.get("IssueInstant")),
+        )

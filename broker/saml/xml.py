@@ -1,0 +1,194 @@
+"""The one XML parser, exclusive canonicalisation, and the names SAML speaks in.
+
+Owns what may be parsed at all: no DTD, no entities, no network, bounded depth, elements,
+attributes and namespace declarations. Nothing else in the broker turns bytes into a tree, so
+there is no second parser that could see another document. What a tree means is left to the
+other modules of this package.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from lxml import etree
+
+Element = etree._Element  # noqa: SLF001  # lxml's documented element class has no public name
+
+SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
+SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
+MD = "urn:oasis:names:tc:SAML:2.0:metadata"
+DS = "http://www.w3.org/2000/09/xmldsig#"
+XENC = "http://www.w3.org/2001/04/xmlenc#"
+XENC11 = "http://www.w3.org/2009/xmlenc11#"
+EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+
+MAX_DEPTH = 64
+MAX_ATTRIBUTES = 128
+"""Of one element. libxml2 sorts attributes by insertion, so c14n costs their number squared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much document is read. c14n costs elements times namespace declarations in scope."""
+
+    elements: int
+    declarations: int
+
+
+MESSAGE = Limits(elements=6_000, declarations=1_024)
+"""Above anything that 100,000 characters of base64 can hold and still mean something."""
+
+METADATA = Limits(elements=500_000, declarations=100_000)
+"""Metadata comes from the administrator, and may be the aggregate of a federation."""
+
+
+class RefusedError(Exception):
+    """A document that breaks a rule: what the rule expects, what stood there. Fit for the log."""
+
+    def __init__(self, expected: str, received: str) -> None:
+        super().__init__(f"expected {expected}, received {received}")
+        self.expected = expected
+        self.received = received
+
+
+class XmlError(RefusedError):
+    """Bytes that are no XML document, or one that nobody needs to send."""
+
+
+def parse(data: bytes, limits: Limits = MESSAGE) -> Element:
+    """The root of ``data``. Cheap checks on the bytes come first, exact ones on the tree after."""
+    _begins_without_dtd(data)
+    _is_within(limits, data)
+    try:
+        root = etree.fromstring(data, _PARSER)
+    except (etree.XMLSyntaxError, ValueError, AssertionError) as fault:
+        raise XmlError("a well-formed XML document", str(fault)[:120]) from fault
+    _has_no_dtd(root)
+    _is_shallow(root)
+    _has_few_attributes(root)
+    return root
+
+
+def canonical(element: Element, inclusive_prefixes: Sequence[str] = ()) -> bytes:
+    """Exclusive XML Canonicalization 1.0 without comments, of ``element`` and all below it."""
+    data = etree.tostring(
+        element,
+        method="c14n",
+        exclusive=True,
+        with_comments=False,
+        inclusive_ns_prefixes=list(inclusive_prefixes),
+    )
+    # An empty output would have a well-known digest, whatever the document says.
+    if not data.startswith(b"<"):
+        raise XmlError("a canonical form", "nothing")
+    return data
+
+
+def serialized(element: Element) -> bytes:
+    """The element alone, with every namespace declaration in scope."""
+    return etree.tostring(element, with_tail=False)
+
+
+def name(namespace: str, local: str) -> str:
+    """The tag as lxml writes it."""
+    return f"{{{namespace}}}{local}"
+
+
+def text(element: Element) -> str:
+    """All text of an element in document order. Comments never cut it short, nor belong to it."""
+    if not len(element):
+        return element.text or ""
+    return "".join(cast(Iterable[str], element.itertext()))
+
+
+def plain_text(element: Element) -> str:
+    """The text of an element whose content is simple: child elements are refused."""
+    if next(elements(element), None) is not None:
+        raise XmlError(f"text in {local_name(element)}", "an element")
+    return text(element)
+
+
+def elements(parent: Element) -> Iterator[Element]:
+    """The child elements; comments and processing instructions are not among them."""
+    return parent.iterchildren("*")
+
+
+def children(parent: Element, tag: str) -> list[Element]:
+    """The direct children named ``tag``."""
+    return list(parent.iterchildren(tag))
+
+
+def only_child(parent: Element, tag: str) -> Element:
+    """The one direct child named ``tag``; none and several are refused alike."""
+    found = children(parent, tag)
+    if len(found) != 1:
+        raise XmlError(f"one {tag.rpartition('}')[2]} in {local_name(parent)}", str(len(found)))
+    return found[0]
+
+
+def local_name(element: Element) -> str:
+    """The name without its namespace, for messages."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def ids_are_unique(element: Element) -> bool:
+    """Whether no two elements of the whole document share an ID (xs:ID, XML Signature 4.4.3.2)."""
+    ids = cast("list[str]", _IDS(element))
+    return len(ids) == len(set(ids))
+
+
+_PARSER = etree.XMLParser(
+    resolve_entities=False,
+    load_dtd=False,
+    dtd_validation=False,
+    attribute_defaults=False,
+    no_network=True,
+    huge_tree=False,
+    recover=False,
+    remove_comments=False,
+    remove_pis=False,
+    remove_blank_text=False,
+    collect_ids=False,
+)
+
+# Possessive, so that a prolog of many comments is scanned once.
+_DTD = re.compile(rb"(?>[\s\xef\xbb\xbf]+|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
+
+_IDS = etree.XPath("//@ID | //@Id | //@xml:id")
+_TOO_DEEP = etree.XPath(f"boolean({'/*' * (MAX_DEPTH + 1)})")
+_CROWDED = etree.XPath(f"boolean(//*[count(@*) > {MAX_ATTRIBUTES}])")
+
+
+def _begins_without_dtd(data: bytes) -> None:
+    """A DTD is refused before the parser would read it: entities expand while parsing."""
+    if _DTD.match(data):
+        raise XmlError("no DTD", "a DTD")
+
+
+def _is_within(limits: Limits, data: bytes) -> None:
+    opened = data.count(b"<") - data.count(b"</")
+    if opened > limits.elements:
+        raise XmlError(f"at most {limits.elements} elements", str(opened))
+    declared = data.count(b"xmlns")
+    if declared > limits.declarations:
+        raise XmlError(f"at most {limits.declarations} namespace declarations", str(declared))
+
+
+def _has_no_dtd(root: Element) -> None:
+    """The same rule for encodings in which the bytes of a DTD look otherwise (UTF-16)."""
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise XmlError("no DTD", "a DTD")
+
+
+def _is_shallow(root: Element) -> None:
+    if _TOO_DEEP(root):
+        raise XmlError(f"at most {MAX_DEPTH} levels", "more")
+
+
+def _has_few_attributes(root: Element) -> None:
+    if _CROWDED(root):
+        raise XmlError(f"at most {MAX_ATTRIBUTES} attributes of an element", "more")

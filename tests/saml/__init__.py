@@ -1,0 +1,1 @@
+"""What several tests share: identity providers, browsers and servers in the test process."""
