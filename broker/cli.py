@@ -1,0 +1,88 @@
+"""``broker``: the command line. Each command says what it does, and what to do when it cannot."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from broker import __version__
+from broker.model.errors import ConfigurationError
+
+_CONFIG = click.option(
+    "--config",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The configuration file (YAML).",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="broker")
+def main() -> None:
+    """A self-hosted federation broker with the wire of Cognito's user-pool federation endpoints."""
+
+
+@main.command()
+@_CONFIG
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 256))
+@click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--tls-key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def serve(
+    config: Path, host: str, port: int, workers: int, tls_cert: Path | None, tls_key: Path | None
+) -> None:
+    """Serve the configured pools until SIGTERM. SIGHUP reads the configuration again."""
+    from broker import server, settings
+
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together.")
+    listener = server.Listener(
+        host=host,
+        port=port,
+        workers=workers,
+        tls=None if tls_cert is None or tls_key is None else (tls_cert, tls_key),
+    )
+    try:
+        server.serve(lambda: settings.load(config, os.environ, port=port), listener)
+    except ConfigurationError as error:
+        _fail_configuration(config, error)
+    except server.AddressInUseError as error:
+        raise click.ClickException(f"cannot listen on {error}. Choose another --port.") from error
+
+
+@main.command()
+@_CONFIG
+def check(config: Path) -> None:
+    """Report every fault of a configuration at once; exit 1 if there is any."""
+    from broker import settings
+
+    try:
+        loaded = settings.load(config, os.environ)
+    except ConfigurationError as error:
+        _fail_configuration(config, error)
+    for warning in loaded.warnings:
+        click.echo(f"warning  {warning}")
+    providers = sum(len(pool.providers) for pool in loaded.pools.values())
+    clients = sum(len(pool.clients) for pool in loaded.pools.values())
+    click.echo(
+        f"{config}: no faults. {len(loaded.pools)} pool(s), {clients} client(s), "
+        f"{providers} provider(s), {len(loaded.warnings)} warning(s)."
+    )
+
+
+@main.command()
+def demo() -> None:
+    """Start a broker, identity providers and a sample app on loopback, and sign in once."""
+    from broker.demo import run
+
+    sys.exit(run())
+
+
+def _fail_configuration(config: Path, error: ConfigurationError) -> None:
+    for fault in error.faults:
+        click.echo(f"fault  {fault}", err=True)
+    raise click.ClickException(f"{config}: {len(error.faults)} fault(s); nothing was started.")
