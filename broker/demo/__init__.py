@@ -1,1 +1,5 @@
-"""A SAML identity provider and a sample app that really sign and verify, for demo and tests."""
+"""A SAML identity provider, an OpenID provider and a sample app that really sign and verify."""
+
+from broker.demo.runner import run
+
+__all__ = ["run"]

@@ -36,13 +36,15 @@ class Page:
 
     @property
     def title(self) -> str:
-        return str(self._document().findtext(".//title") or "").strip()
+        title: str = self._document().findtext(".//title") or ""
+        return title.strip()
 
     def link(self, text: str) -> str:
         """The absolute target of the link that reads ``text``."""
         for anchor in self._document().iterfind(".//a[@href]"):
-            if " ".join(anchor.itertext()).strip() == text:
-                return urljoin(self.url, anchor.get("href", ""))
+            if " ".join("".join(anchor.itertext()).split()) == text:
+                target: str = urljoin(self.url, anchor.get("href", ""))
+                return target
         raise BrowserError(f'There is no link "{text}" on {self}.')
 
     def text(self, element_id: str) -> str:

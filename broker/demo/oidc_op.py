@@ -138,9 +138,9 @@ class OidcOp:
         return claims
 
 
-def create_op(*, issuer: str, client: RegisteredClient, clock: Clock) -> Flask:
-    """The provider as a WSGI application that answers at ``issuer``."""
-    pages = _Pages(OidcOp(issuer=issuer, client=client, clock=clock))
+def create_op(op: OidcOp) -> Flask:
+    """The provider as a WSGI application that answers at its ``issuer``."""
+    pages = _Pages(op)
     app = page_server(__name__, title="Demo OpenID provider")
     app.add_url_rule("/.well-known/openid-configuration", "discovery", pages.discovery)
     app.add_url_rule("/jwks", "jwks", pages.jwks)

@@ -96,24 +96,9 @@ class SamlIdp:
         return bool(named)
 
 
-def create_idp(
-    *,
-    base_url: str,
-    key: CertifiedKey,
-    read_metadata: Callable[[], bytes],
-    clock: Clock,
-    applications: Mapping[str, str] | None = None,
-) -> Flask:
-    """The identity provider as a WSGI application that answers at ``base_url``."""
-    pages = _Pages(
-        SamlIdp(
-            base_url=base_url,
-            key=key,
-            read_metadata=read_metadata,
-            clock=clock,
-            applications=applications or {},
-        )
-    )
+def create_idp(idp: SamlIdp) -> Flask:
+    """The identity provider as a WSGI application that answers at its ``base_url``."""
+    pages = _Pages(idp)
     app = page_server(__name__, title="Demo SAML identity provider")
     app.add_url_rule("/", "home", pages.home)
     app.add_url_rule("/metadata", "metadata", pages.metadata)

@@ -142,8 +142,8 @@ class RelyingParty:
         )
 
 
-def create_app(*, settings: Settings, clock: Clock) -> Flask:
-    """The application as it answers at ``settings.base_url``."""
+def create_app(rp: RelyingParty) -> Flask:
+    """The application as it answers at its ``base_url``."""
     app = page_server(__name__, title="Sample app")
     app.secret_key = secrets.token_bytes(32)
     app.config.update(
@@ -151,7 +151,7 @@ def create_app(*, settings: Settings, clock: Clock) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_HTTPONLY=True,
     )
-    pages = _Pages(RelyingParty(settings=settings, clock=clock))
+    pages = _Pages(rp)
     app.add_url_rule("/", "home", pages.home)
     app.add_url_rule("/sign-in", "sign_in", pages.sign_in)
     app.add_url_rule("/callback", "callback", pages.callback)

@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from lxml import html
 
-from broker.demo.oidc_op import create_op
+from broker.demo.oidc_op import OidcOp, create_op
 from broker.demo.oidc_requests import RegisteredClient
 from tests.kit.clock import ManualClock
 
@@ -41,7 +41,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 def op(clock: ManualClock) -> FlaskClient:
     client = RegisteredClient(id="broker", secret="s3cret%", redirect_uri=REDIRECT)
-    return create_op(issuer=ISSUER, client=client, clock=clock).test_client()
+    return create_op(OidcOp(issuer=ISSUER, client=client, clock=clock)).test_client()
 
 
 def sign_in(op: FlaskClient, **changes: str) -> dict[str, str]:

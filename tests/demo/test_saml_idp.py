@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from lxml import etree, html
 
 from broker.demo.certificate import certified_key
-from broker.demo.saml_idp import create_idp
+from broker.demo.saml_idp import SamlIdp, create_idp
 from broker.demo.saml_responses import EMAIL, GROUPS
 from broker.demo.saml_xml import (
     NAMESPACES,
@@ -126,14 +126,14 @@ def sp() -> KeyPair:
 @pytest.fixture
 def idp_for(idp_key: CertifiedKey) -> Callable[..., FlaskClient]:
     def make(metadata: bytes) -> FlaskClient:
-        app = create_idp(
+        idp = SamlIdp(
             base_url=IDP,
             key=idp_key,
             read_metadata=lambda: metadata,
             clock=ManualClock(),
             applications={"Sample app": "client_id=app&response_type=code"},
         )
-        return app.test_client()
+        return create_idp(idp).test_client()
 
     return make
 
