@@ -124,7 +124,7 @@ class Message:
         """The Response around ``content``, or around the plain assertion."""
         return (
             f'<samlp:Response xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="{self.response_id}"'
-            + f' Version="{self.response_version}" IssueInstant="{at(-5)}"'
+            f' Version="{self.response_version}" IssueInstant="{at(-5)}"'
             + optional("Destination", self.destination)
             + optional("InResponseTo", self.in_response_to)
             + f">{self.response_issuer}{self.status}"

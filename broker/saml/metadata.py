@@ -1,0 +1,208 @@
+"""An identity provider's metadata (SAML metadata 2.0) as an ``IdpDescriptor``.
+
+Reads once what a sign-in needs: where to send requests, and the keys that answers are verified
+with, ready for use. Metadata is the trust, so it comes from the administrator's configuration
+and never from a message. Where it is fetched and how long it is kept is the connector's business.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from broker.model.errors import ErrorCode, Reason, UpstreamError
+from broker.saml.instant import read_duration, read_instant
+from broker.saml.signature import PublicKey, is_strong
+from broker.saml.xml import DS, MD, METADATA, SAMLP, Element, XmlError, children, name, parse, text
+
+ENTITY = name(MD, "EntityDescriptor")
+ENTITIES = name(MD, "EntitiesDescriptor")
+IDP_ROLE = name(MD, "IDPSSODescriptor")
+REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
+POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+
+_ARMOUR = re.compile(r"-----[A-Z ]+-----|\s+")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationKey:
+    """A key the provider may sign with; ``expires_at`` is its certificate's, for reports only."""
+
+    key: PublicKey
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a message goes, and where its answer goes when that is elsewhere."""
+
+    location: str
+    response_location: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdpDescriptor:
+    """What the broker knows of an identity provider. At least one endpoint and key is there."""
+
+    entity_id: str
+    sso_redirect: str | None
+    sso_post: str | None
+    slo_redirect: Endpoint | None = None
+    slo_post: Endpoint | None = None
+    signing: tuple[VerificationKey, ...] = ()
+    valid_until: float | None = None
+    cache_duration: int | None = None
+
+    @property
+    def keys(self) -> tuple[PublicKey, ...]:
+        return tuple(verification.key for verification in self.signing)
+
+
+def parse_idp_metadata(xml: bytes, entity_id: str | None = None) -> IdpDescriptor:
+    """The identity provider that ``xml`` describes; ``entity_id`` picks one of several.
+
+    Raises ``UpstreamError`` when there is none that can be used.
+    """
+    try:
+        root = parse(xml, METADATA)
+    except XmlError as fault:
+        raise _unusable(Reason.SAML_METADATA_INVALID, fault.expected, fault.received) from fault
+    entity = _entity(root, entity_id)
+    role = next(_idp_roles(entity))
+    return _checked(
+        IdpDescriptor(
+            entity_id=entity.get("entityID", ""),
+            sso_redirect=_location(role, "SingleSignOnService", REDIRECT),
+            sso_post=_location(role, "SingleSignOnService", POST),
+            slo_redirect=_endpoint(role, "SingleLogoutService", REDIRECT),
+            slo_post=_endpoint(role, "SingleLogoutService", POST),
+            signing=tuple(_signing_keys(role)),
+            valid_until=min(_instants(role), default=None),
+            cache_duration=min(_durations(role), default=None),
+        )
+    )
+
+
+def _checked(descriptor: IdpDescriptor) -> IdpDescriptor:
+    if not descriptor.signing:
+        # Without a key nothing could be verified, and nothing is ever accepted unverified.
+        raise _unusable(
+            Reason.SAML_METADATA_NO_KEY, "a signing key: RSA of 2048 bits, or an EC key", "none"
+        )
+    if descriptor.sso_redirect is None and descriptor.sso_post is None:
+        raise _unusable(
+            Reason.SAML_METADATA_NO_ENDPOINT,
+            "an https SingleSignOnService (redirect, POST)",
+            "none",
+        )
+    return descriptor
+
+
+def _unusable(reason: Reason, expected: str, received: str) -> UpstreamError:
+    return UpstreamError(
+        reason,
+        "Error retrieving metadata",
+        code=ErrorCode.SERVER_ERROR,
+        expected=expected,
+        received=received[:200],
+    )
+
+
+def _entity(root: Element, entity_id: str | None) -> Element:
+    """The one identity provider of the document, or of an aggregate the one that was named."""
+    entities = [e for e in root.iter(ENTITY) if next(_idp_roles(e), None) is not None]
+    if root.tag not in (ENTITY, ENTITIES) or not entities:
+        raise _unusable(Reason.SAML_METADATA_INVALID, "an IDPSSODescriptor", str(root.tag))
+    chosen = [e for e in entities if entity_id is None or e.get("entityID") == entity_id]
+    if len(chosen) != 1 or not chosen[0].get("entityID"):
+        names = ", ".join(e.get("entityID", "") for e in entities[:5])
+        raise _unusable(Reason.SAML_METADATA_ENTITY, entity_id or "one entity", names)
+    return chosen[0]
+
+
+def _idp_roles(entity: Element) -> Iterator[Element]:
+    for role in entity.iterchildren(IDP_ROLE):
+        if SAMLP in role.get("protocolSupportEnumeration", "").split():
+            yield role
+
+
+def _endpoint(role: Element, service: str, binding: str) -> Endpoint | None:
+    """The first endpoint of that service and binding that a browser may be sent to."""
+    for element in role.iterchildren(name(MD, service)):
+        location = element.get("Location", "").strip()
+        if element.get("Binding") == binding and _is_web_url(location):
+            answer = element.get("ResponseLocation", "").strip()
+            return Endpoint(
+                location=location, response_location=answer if _is_web_url(answer) else location
+            )
+    return None
+
+
+def _location(role: Element, service: str, binding: str) -> str | None:
+    endpoint = _endpoint(role, service, binding)
+    return endpoint.location if endpoint else None
+
+
+def _is_web_url(url: str) -> bool:
+    """https, or http on a loopback host: an assertion does not cross a network in the clear."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    is_loopback = host in _LOOPBACK or host.endswith(".localhost")
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback))
+
+
+def _signing_keys(role: Element) -> Iterator[VerificationKey]:
+    """Certificates for signing; one without ``use`` is for everything (metadata 2.4.1.1).
+
+    A certificate is a container for its key here: its dates and its issuer are not consulted.
+    """
+    for descriptor in children(role, name(MD, "KeyDescriptor")):
+        if descriptor.get("use") in (None, "signing"):
+            for certificate in descriptor.iter(name(DS, "X509Certificate")):
+                yield from _usable_key(text(certificate))
+
+
+def _usable_key(encoded: str) -> Iterator[VerificationKey]:
+    try:
+        certificate = x509.load_der_x509_certificate(b64decode(_ARMOUR.sub("", encoded)))
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return
+    if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) and is_strong(key):
+        yield VerificationKey(key=key, expires_at=certificate.not_valid_after_utc.timestamp())
+
+
+def _instants(role: Element) -> Iterator[float]:
+    for value in _inherited(role, "validUntil"):
+        try:
+            yield read_instant(value)
+        except ValueError as fault:
+            raise _unusable(Reason.SAML_METADATA_INVALID, "a time in validUntil", value) from fault
+
+
+def _durations(role: Element) -> Iterator[int]:
+    for value in _inherited(role, "cacheDuration"):
+        try:
+            yield read_duration(value)
+        except ValueError as fault:
+            raise _unusable(
+                Reason.SAML_METADATA_INVALID, "a duration in cacheDuration", value
+            ) from fault
+
+
+def _inherited(role: Element, attribute: str) -> Iterator[str]:
+    """The attribute of the role and of everything around it: the strictest one counts."""
+    for element in (role, *role.iterancestors()):
+        if value := element.get(attribute):
+            yield value.strip()

@@ -1,0 +1,80 @@
+"""The service provider metadata of a pool: what an identity provider is set up with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from broker.saml.metadata import POST
+from broker.saml.signing import MessageSigner
+from broker.saml.xml import DS, MD, SAMLP, XENC, XENC11
+
+_ARMOUR = re.compile(rb"-----[A-Z ]+-----|\s+")
+_ENCRYPTION_METHODS = (
+    f"{XENC11}aes256-gcm",
+    f"{XENC11}aes128-gcm",
+    f"{XENC}aes256-cbc",
+    f"{XENC}aes128-cbc",
+    f"{XENC}rsa-oaep-mgf1p",
+    f"{XENC11}rsa-oaep",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceProvider:
+    """The facts of one pool. The first base URL is the default; certificates are PEM, the one in
+    use first."""
+
+    entity_id: str
+    base_urls: Sequence[str]
+    signing: Sequence[bytes]
+    encryption: Sequence[bytes]
+
+
+def sp_metadata(provider: ServiceProvider, signer: MessageSigner | None = None) -> bytes:
+    """An EntityDescriptor with one SPSSODescriptor (SAML metadata 2.4.4), signed if asked to."""
+    xml = (
+        f'<md:EntityDescriptor xmlns:md="{MD}" xmlns:ds="{DS}" ID="{_id(provider)}"'
+        f' entityID="{escape(provider.entity_id)}">'
+        f'<md:SPSSODescriptor protocolSupportEnumeration="{SAMLP}">'
+        f"{_keys('signing', provider.signing, ())}"
+        f"{_keys('encryption', provider.encryption, _ENCRYPTION_METHODS)}"
+        f"{_logout_services(provider.base_urls)}{_consumer_services(provider.base_urls)}"
+        "</md:SPSSODescriptor></md:EntityDescriptor>"
+    )
+    return signer.enveloped(xml) if signer else xml.encode()
+
+
+def _id(provider: ServiceProvider) -> str:
+    """An xs:ID that stays the same, so that equal metadata is equal bytes."""
+    return "_" + re.sub(r"[^A-Za-z0-9_.-]", "_", provider.entity_id)
+
+
+def _keys(use: str, certificates: Iterable[bytes], methods: Iterable[str]) -> str:
+    supported = "".join(f'<md:EncryptionMethod Algorithm="{method}"/>' for method in methods)
+    return "".join(
+        f'<md:KeyDescriptor use="{use}"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>'
+        f"{_ARMOUR.sub(b'', pem).decode()}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
+        f"{supported}</md:KeyDescriptor>"
+        for pem in certificates
+    )
+
+
+def _logout_services(base_urls: Iterable[str]) -> str:
+    return "".join(
+        f'<md:SingleLogoutService Binding="{POST}" Location="{escape(url)}/saml2/logout"/>'
+        for url in base_urls
+    )
+
+
+def _consumer_services(base_urls: Iterable[str]) -> str:
+    return "".join(
+        f'<md:AssertionConsumerService Binding="{POST}" Location="{escape(url)}/saml2/idpresponse"'
+        f' index="{index}"{_DEFAULT if index == 0 else ""}/>'
+        for index, url in enumerate(base_urls)
+    )
+
+
+_DEFAULT = ' isDefault="true"'
