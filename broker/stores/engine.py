@@ -1,0 +1,177 @@
+"""How statements reach a database: borrowed connections, transactions, and failures.
+
+Owns the one place where a driver's errors become ``StoreUnavailableError``. What differs between
+the databases is in ``sqlite.py`` and ``postgresql.py``; what the statements say is the stores'
+business.
+
+Statements are SQLAlchemy Core, compiled once per engine, and run on the driver's connection from
+SQLAlchemy's pool: a read by key then costs a third of ``sqlalchemy.Connection.execute``. Drivers
+are in autocommit mode: one statement is one transaction, and ``transaction()`` joins several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from broker.model.errors import ConfigurationError, StoreUnavailableError
+from broker.stores import postgresql, sqlite
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A statement as a driver wants it: SQL, the constants it was written with, and the order of
+    its parameters where the driver takes them by position."""
+
+    sql: str
+    constants: Mapping[str, object]
+    order: tuple[str, ...] | None
+
+    def arrange(self, parameters: Mapping[str, object]) -> Any:
+        values = {**self.constants, **parameters} if self.constants else parameters
+        return values if self.order is None else [values[name] for name in self.order]
+
+
+class Statements:
+    """What has been compiled for one dialect. Statements are module-level, so this cannot grow."""
+
+    def __init__(self, dialect: sa.Dialect) -> None:
+        self._dialect = dialect
+        self._compiled: dict[sa.ClauseElement, Compiled] = {}
+
+    def __getitem__(self, statement: sa.ClauseElement) -> Compiled:
+        found = self._compiled.get(statement)
+        return found or self._compiled.setdefault(statement, self._compile(statement))
+
+    def _compile(self, statement: sa.ClauseElement) -> Compiled:
+        compiled = cast("SQLCompiler", statement.compile(dialect=self._dialect))
+        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        order = compiled.positiontup
+        return Compiled(compiled.string, constants, None if order is None else tuple(order))
+
+
+class Connection:
+    """A driver's connection, borrowed: it is good until its owner gives it back."""
+
+    def __init__(self, driver: Any, statements: Statements) -> None:
+        self._driver = driver
+        self._statements = statements
+
+    def command(self, sql: str) -> None:
+        self._driver.execute(sql)
+
+    def all(self, statement: sa.ClauseElement, /, **parameters: object) -> list[Row]:
+        """Every row that ``statement`` selects or returns."""
+        compiled = self._statements[statement]
+        cursor = self._driver.execute(compiled.sql, compiled.arrange(parameters))
+        return cursor.fetchall() if cursor.description is not None else []
+
+    def one(self, statement: sa.ClauseElement, /, **parameters: object) -> Row | None:
+        """The first row, for a statement that has at most one."""
+        rows = self.all(statement, **parameters)
+        return rows[0] if rows else None
+
+    def each(self, statement: sa.ClauseElement, rows: Iterable[Mapping[str, object]]) -> int:
+        """Run ``statement`` for each of ``rows``; how many rows of the table it changed."""
+        compiled = self._statements[statement]
+        cursor = self._driver.cursor()
+        cursor.executemany(compiled.sql, [compiled.arrange(row) for row in rows])
+        return int(cursor.rowcount)
+
+
+class SqlEngine:
+    """The database as the stores see it. Safe among threads; not to be kept across a fork."""
+
+    def __init__(
+        self, engine: sa.Engine, *, begin: str, turn: AbstractContextManager[object]
+    ) -> None:
+        self._engine = engine
+        self._begin = begin
+        self._turn = turn
+        self._statements = Statements(engine.dialect)
+        driver = engine.dialect.loaded_dbapi
+        self._failures = (
+            driver.OperationalError,
+            driver.InterfaceError,
+            driver.InternalError,
+            sa.exc.DBAPIError,  # while connecting
+            sa.exc.TimeoutError,  # no connection came free
+        )
+
+    @property
+    def url(self) -> sa.URL:
+        return self._engine.url
+
+    def read(self, statement: sa.ClauseElement, /, **parameters: object) -> list[Row]:
+        """One statement that changes nothing."""
+        with self._borrowed() as connection:
+            return connection.all(statement, **parameters)
+
+    def read_one(self, statement: sa.ClauseElement, /, **parameters: object) -> Row | None:
+        with self._borrowed() as connection:
+            return connection.one(statement, **parameters)
+
+    def write(self, statement: sa.ClauseElement, /, **parameters: object) -> list[Row]:
+        """One statement that changes rows, and what it returns; committed when this returns."""
+        with self._turn, self._borrowed() as connection:
+            return connection.all(statement, **parameters)
+
+    def write_one(self, statement: sa.ClauseElement, /, **parameters: object) -> Row | None:
+        with self._turn, self._borrowed() as connection:
+            return connection.one(statement, **parameters)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Several statements as one; an exception undoes them all."""
+        with self._turn, self._borrowed() as connection:
+            connection.command(self._begin)
+            yield connection
+            connection.command("COMMIT")
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[Connection]:
+        """A connection from the pool, thrown away after any failure: closing it undoes what was
+        begun, and a broken one serves nobody else."""
+        try:
+            borrowed = self._engine.raw_connection()
+            try:
+                yield Connection(borrowed.driver_connection, self._statements)
+            except BaseException:
+                borrowed.invalidate()
+                raise
+            borrowed.close()
+        except self._failures as error:
+            raise StoreUnavailableError(f"{self._engine.dialect.name}: {error}") from error
+
+    def ping(self) -> None:
+        """Raises ``StoreUnavailableError``."""
+        self.read(_PING)
+
+    def dispose(self) -> None:
+        """Close all connections; the engine opens new ones when it is used again."""
+        self._engine.dispose()
+
+
+_PING: sa.Select[Any] = sa.select(sa.literal_column("1"))
+
+
+def make_engine(url: str) -> SqlEngine:
+    """The engine for ``sqlite:///path`` or ``postgresql://...``. Call it after the fork."""
+    parsed = sa.make_url(url)
+    match parsed.get_backend_name():
+        case "sqlite":
+            # One writer at a time is SQLite's rule: threads queue for it here, which is fairer and
+            # cheaper than SQLite's own waiting, meant for other processes.
+            return SqlEngine(sqlite.create(parsed), begin=sqlite.BEGIN, turn=Lock())
+        case "postgresql" | "postgres":
+            return SqlEngine(postgresql.create(parsed), begin=postgresql.BEGIN, turn=nullcontext())
+        case other:
+            raise ConfigurationError((f"database URL: {other} is neither sqlite nor postgresql",))

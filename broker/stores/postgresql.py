@@ -1,0 +1,74 @@
+"""PostgreSQL through psycopg, with a client that does not wait for ever.
+
+A server that is gone refuses at once. One that hangs, or a network that swallows packets, would
+keep a thread for minutes: so each connection has a deadline of its own for every answer.
+"""
+
+from __future__ import annotations
+
+import select
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from psycopg.abc import RV, PQGen
+from psycopg.pq import TransactionStatus
+from sqlalchemy import event
+
+BEGIN = "BEGIN"
+
+_ANSWER_SECONDS = 1.5
+_CONNECT_SECONDS = 2
+"""libpq takes less for two seconds as well."""
+_CONNECTIONS = 16
+
+
+class ImpatientConnection(psycopg.Connection[Any]):
+    """A connection that waits ``_ANSWER_SECONDS`` for an answer, then closes itself."""
+
+    def wait(
+        self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = _ANSWER_SECONDS
+    ) -> RV:
+        try:
+            return super().wait(gen, interval, timeout)
+        except psycopg.OperationalError:
+            # What was asked is still under way: its answer must not meet the next question.
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.close()
+            raise
+
+
+def create(url: sa.URL) -> sa.Engine:
+    engine = sa.create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={"connect_timeout": _CONNECT_SECONDS, "application_name": "broker"},
+        isolation_level="AUTOCOMMIT",
+        use_native_hstore=False,  # saves a query per connection
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=_ANSWER_SECONDS,
+        pool_reset_on_return=None,
+        hide_parameters=True,
+    )
+    event.listen(engine, "do_connect", _connect)
+    event.listen(engine, "checkout", _refuse_broken)
+    return engine
+
+
+def _connect(
+    _dialect: sa.Dialect, _record: object, arguments: list[Any], parameters: dict[str, Any]
+) -> ImpatientConnection:
+    return ImpatientConnection.connect(*arguments, **parameters)
+
+
+def _refuse_broken(connection: psycopg.Connection[Any], _record: object, _proxy: object) -> None:
+    """An idle connection has nothing to say; one that can be read was closed by the server. Asking
+    the socket costs a microsecond, a round trip before each statement fifty."""
+    if connection.closed or _readable(connection.fileno()):
+        raise sa.exc.DisconnectionError("the server has closed this connection")
+
+
+def _readable(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,0 +1,253 @@
+"""Short-lived state on Redis: one round trip for each verb, exact among all its clients.
+
+One server, or one with replicas (no Cluster: a person's sessions are found through an index), that
+keeps what it is given: ``maxmemory-policy noeviction``, and ``appendonly yes`` so that a restart
+does not forget which assertions were seen.
+
+Nothing is ever tried twice: when a reply is lost on the way, a second GETDEL or SET NX would say
+that a good login never was, or is a replay. The expiry that counts stands before the value and is
+compared with the injected clock; the server's own expiry removes garbage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha1
+from typing import Any, cast
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+from redis.retry import Retry
+
+from broker.model.errors import StoreUnavailableError
+from broker.model.login import LoginSession
+from broker.ports import Clock, Kind, Spent
+from broker.stores.digests import digest
+from broker.stores.session_codec import decode_session, encode_session, person_of
+
+ANSWER_SECONDS = 0.5
+GARBAGE_SECONDS = 60
+"""How much longer the server keeps a value than its expiry says: clocks differ."""
+
+_DIGITS = 13
+"""Expiries are epoch milliseconds of this many digits, until the year 2286."""
+
+
+def _milliseconds(moment: float) -> bytes:
+    return b"%0*d" % (_DIGITS, int(moment * 1000))
+
+
+def _expired(framed: bytes, now: float) -> bool:
+    return int(framed[:_DIGITS]) <= now * 1000
+
+
+class Script:
+    """Lua that Redis runs as one step, known to it by its hash after the first time."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.sha = sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+
+class RedisClient:
+    """The connection pool, and the one place where its errors become ``StoreUnavailableError``."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def command(self, *words: str | bytes | int) -> Any:
+        try:
+            return self._redis.execute_command(*words)  # type: ignore[no-untyped-call]  # theirs
+        except (RedisError, OSError) as error:
+            raise StoreUnavailableError(f"redis: {error}") from error
+
+    def run(self, script: Script, keys: tuple[str, ...], *arguments: str | bytes | int) -> Any:
+        try:
+            try:
+                return self._redis.evalsha(script.sha, len(keys), *keys, *arguments)
+            except NoScriptError:  # nothing ran: a new or restarted server
+                return self._redis.eval(script.source, len(keys), *keys, *arguments)
+        except (RedisError, OSError) as error:
+            raise StoreUnavailableError(f"redis: {error}") from error
+
+    def close(self) -> None:
+        self._redis.close()
+
+
+def _time_to_live(lifetime: float) -> int:
+    return max(1, int((lifetime + GARBAGE_SECONDS) * 1000))
+
+
+# Value: expiry, "0" (not spent yet) or "1", payload. KEYS: the value's. ARGV: now, the expiry and
+# the native lifetime it gets when it is spent.
+_SPEND = Script("""
+local framed = redis.call('GET', KEYS[1])
+if not framed or tonumber(string.sub(framed, 1, 13)) <= tonumber(ARGV[1]) then return false end
+local payload = string.sub(framed, 15)
+if string.sub(framed, 14, 14) == '1' then return {0, payload} end
+redis.call('SET', KEYS[1], ARGV[2] .. '1' .. payload, 'PX', ARGV[3])
+return {1, payload}
+""")
+
+
+class RedisSingleUse:
+    """``ports.SingleUseStore``."""
+
+    def __init__(self, client: RedisClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+
+    def put(self, pool_id: str, kind: Kind, key: str, value: bytes, *, lifetime: int) -> None:
+        framed = _milliseconds(self._clock.now() + lifetime) + b"0" + value
+        self._client.command(
+            "SET", _name(pool_id, kind, key), framed, "PX", _time_to_live(lifetime)
+        )
+
+    def take(self, pool_id: str, kind: Kind, key: str) -> bytes | None:
+        framed = self._client.command("GETDEL", _name(pool_id, kind, key))
+        if framed is None or _expired(framed, self._clock.now()):
+            return None
+        return cast("bytes", framed[_DIGITS + 1 :])
+
+    def spend(self, pool_id: str, kind: Kind, key: str, *, remember: int) -> Spent | None:
+        now = self._clock.now()
+        answer = self._client.run(
+            _SPEND,
+            (_name(pool_id, kind, key),),
+            _milliseconds(now),
+            _milliseconds(now + remember),
+            _time_to_live(remember),
+        )
+        return None if answer is None else Spent(value=answer[1], first=answer[0] == 1)
+
+
+def _name(pool_id: str, kind: str, *secret: str) -> str:
+    return f"broker:{kind}:{pool_id}:{digest(*secret)}"
+
+
+# Value: the expiry. KEYS: the mark's. ARGV: now, the expiry, the native lifetime.
+_FIRST_TIME = Script("""
+local mark = redis.call('GET', KEYS[1])
+if mark and tonumber(mark) > tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+""")
+
+
+class RedisReplayGuard:
+    """``ports.ReplayGuard``."""
+
+    def __init__(self, client: RedisClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+
+    def first_time(self, pool_id: str, scope: str, key: str, *, until: float) -> bool:
+        now = self._clock.now()
+        first = self._client.run(
+            _FIRST_TIME,
+            (_name(pool_id, "seen", scope, key),),
+            _milliseconds(now),
+            _milliseconds(until),
+            _time_to_live(until - now),
+        )
+        return bool(first)
+
+
+# Value: expiry, session. The index is a sorted set of session names by expiry, so that a person
+# who signs in all day has no more entries than live sessions. KEYS: the session's, the index's.
+# ARGV: the framed session, its expiry, its native lifetime, now.
+_PUT_SESSION = Script("""
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
+redis.call('ZADD', KEYS[2], ARGV[2], KEYS[1])
+if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
+  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+end
+""")
+
+# KEYS: the index's. Every session it names goes with it.
+_END_FOR = Script("""
+local ended = {}
+for _, name in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  ended[#ended + 1] = redis.call('GETDEL', name) or nil
+end
+redis.call('DEL', KEYS[1])
+return ended
+""")
+
+
+class RedisSessions:
+    """``ports.SessionStore``."""
+
+    def __init__(self, client: RedisClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+
+    def put(self, session: LoginSession) -> None:
+        now = self._clock.now()
+        expiry = _milliseconds(session.expires_at)
+        self._client.run(
+            _PUT_SESSION,
+            (
+                _name(session.pool_id, "session", session.id),
+                _index(session.pool_id, session.provider, session.subject),
+            ),
+            expiry + encode_session(session),
+            expiry,
+            _time_to_live(session.expires_at - now),
+            _milliseconds(now),
+        )
+
+    def get(self, pool_id: str, session_id: str) -> LoginSession | None:
+        framed = self._client.command("GET", _name(pool_id, "session", session_id))
+        if framed is None or _expired(framed, self._clock.now()):
+            return None
+        return decode_session(framed[_DIGITS:], session_id)
+
+    def end(self, pool_id: str, session_id: str) -> None:
+        """The index may go on naming it: a name that leads nowhere ends nothing."""
+        self._client.command("DEL", _name(pool_id, "session", session_id))
+
+    def end_for(self, pool_id: str, provider: str, subject: str) -> tuple[LoginSession, ...]:
+        now = self._clock.now()
+        ended = self._client.run(_END_FOR, (_index(pool_id, provider, subject),))
+        return tuple(
+            decode_session(framed[_DIGITS:]) for framed in ended if not _expired(framed, now)
+        )
+
+
+def _index(pool_id: str, provider: str, subject: str) -> str:
+    return f"broker:person:{pool_id}:{person_of(provider, subject)}"
+
+
+def connect(url: str) -> Redis:
+    """A client that answers or fails within ``ANSWER_SECONDS``, and asks once."""
+    return Redis.from_url(
+        url,
+        protocol=2,
+        retry=Retry(NoBackoff(), 0),
+        retry_on_timeout=False,
+        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=ANSWER_SECONDS,
+        health_check_interval=0,
+    )
+
+
+class RedisState:
+    """The three short-lived stores on one Redis. Safe among threads; opened after the fork."""
+
+    def __init__(
+        self, url: str, *, clock: Clock, connect: Callable[[str], Redis] = connect
+    ) -> None:
+        self._client = RedisClient(connect(url))
+        self.single_use = RedisSingleUse(self._client, clock)
+        self.replay = RedisReplayGuard(self._client, clock)
+        self.sessions = RedisSessions(self._client, clock)
+
+    def ping(self) -> None:
+        """Raises ``StoreUnavailableError``."""
+        self._client.command("PING")
+
+    def close(self) -> None:
+        self._client.close()

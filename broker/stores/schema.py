@@ -1,0 +1,144 @@
+"""The tables, as they are after the last migration.
+
+Columns are of types that SQLite and PostgreSQL drivers hand over as they are (text, bytes, numbers),
+because ``engine.py`` runs statements without SQLAlchemy's conversions. Secrets are not here, only
+their digests. Keys compare and sort byte by byte on both databases.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+REVISION = "0001"
+"""The last migration: a database that names it needs no work at start."""
+
+Key = Text().with_variant(Text(collation="C"), "postgresql")
+
+metadata = MetaData()
+
+# Short-lived state. A row past its time counts as absent, and the sweep removes it.
+
+single_use = Table(
+    "single_use",
+    metadata,
+    Column("pool_id", Key, primary_key=True),
+    Column("kind", Key, primary_key=True),
+    Column("digest", Key, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Index("single_use_expiry", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
+seen = Table(
+    "seen",
+    metadata,
+    Column("pool_id", Key, primary_key=True),
+    Column("scope", Key, primary_key=True),
+    Column("digest", Key, primary_key=True),
+    Column("expires_at", Double, nullable=False),
+    Index("seen_expiry", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("pool_id", Key, primary_key=True),
+    Column("digest", Key, primary_key=True),
+    Column("person", Key, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Index("sessions_person", "pool_id", "person"),
+    Index("sessions_expiry", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
+# Durable: the directory.
+
+users = Table(
+    "users",
+    metadata,
+    Column("pool_id", Key, primary_key=True),
+    Column("sub", Key, primary_key=True),
+    Column("username", Key, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("attributes", Text, nullable=False),  # a JSON object of strings
+    Column("created_at", BigInteger, nullable=False),
+    Column("modified_at", BigInteger, nullable=False),
+    Column("tokens_valid_after", BigInteger, nullable=False),
+    Index("users_username", "pool_id", "username", unique=True),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("pool_id", Key, primary_key=True),
+    Column("provider_name", Key, primary_key=True),
+    Column("user_id", Key, primary_key=True),
+    Column("sub", Key, nullable=False),
+    Column("provider_type", Text, nullable=False),
+    Column("issuer", Text),
+    Column("is_primary", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    ForeignKeyConstraint(["pool_id", "sub"], ["users.pool_id", "users.sub"], ondelete="CASCADE"),
+    Index("identities_user", "pool_id", "sub"),
+    sqlite_with_rowid=False,
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("pool_id", Key, primary_key=True),
+    Column("sub", Key, primary_key=True),
+    Column("group_name", Key, primary_key=True),
+    ForeignKeyConstraint(["pool_id", "sub"], ["users.pool_id", "users.sub"], ondelete="CASCADE"),
+    sqlite_with_rowid=False,
+)
+
+# Durable: refresh tokens. The facts of a family never change, so each of its tokens carries them:
+# a sign-in is one insert, a refresh one look-up.
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("pool_id", Key, primary_key=True),
+    Column("digest", Key, primary_key=True),
+    Column("origin_jti", Key, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("sub", Key, nullable=False),
+    Column("scopes", Text, nullable=False),  # separated by spaces, as on the wire
+    Column("auth_time", BigInteger, nullable=False),
+    Column("issued_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("resource", Text),
+    Column("replaced_until", Double),  # null: current; else the end of its grace period
+    Index("refresh_tokens_family", "pool_id", "origin_jti"),
+    Index("refresh_tokens_user", "pool_id", "sub"),
+    Index("refresh_tokens_expiry", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
+revoked_families = Table(
+    "revoked_families",
+    metadata,
+    Column("pool_id", Key, primary_key=True),
+    Column("origin_jti", Key, primary_key=True),
+    Column("keep_until", Double, nullable=False),
+    Index("revoked_families_expiry", "keep_until"),
+    sqlite_with_rowid=False,
+)

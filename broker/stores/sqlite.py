@@ -1,0 +1,67 @@
+"""SQLite as a database of several threads and processes on one machine.
+
+Write-ahead log: readers never wait. ``synchronous=NORMAL``: a crash of the broker loses nothing; a
+loss of power may take the last moments with it, for which every write is spared a flush to disk.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from broker.model.errors import ConfigurationError, StoreUnavailableError
+from broker.stores.locks import file_lock
+
+BEGIN = "BEGIN IMMEDIATE"
+"""Take the write lock first: two readers that both want to write would refuse each other."""
+
+_BUSY_SECONDS = 1.5
+_CONNECTIONS = 8
+
+
+def create(url: sa.URL) -> sa.Engine:
+    _prepare(_path(url))
+    engine = sa.create_engine(
+        url,
+        connect_args={
+            "isolation_level": None,  # the driver's autocommit
+            "check_same_thread": False,  # the pool hands a connection to one thread at a time
+            "timeout": _BUSY_SECONDS,
+        },
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=_BUSY_SECONDS,
+        pool_reset_on_return=None,
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _set_up)
+    return engine
+
+
+def _path(url: sa.URL) -> Path:
+    if url.database in (None, "", ":memory:"):
+        raise ConfigurationError(("database URL: SQLite needs a file: its processes share it",))
+    return Path(str(url.database))
+
+
+def _prepare(path: Path) -> None:
+    """A file for the owner alone, in WAL mode. Under a lock, because SQLite does not wait for
+    another process that switches a new database to WAL at the same moment, but fails."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with file_lock(path.with_name(f"{path.name}.lock")):
+            path.touch(mode=0o600)
+            connection = sqlite3.connect(path, timeout=_BUSY_SECONDS)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.close()
+    except (OSError, sqlite3.Error) as error:
+        raise StoreUnavailableError(f"{path}: {error}") from error
+
+
+def _set_up(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA foreign_keys=ON")

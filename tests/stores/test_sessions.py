@@ -1,0 +1,123 @@
+"""What every ``SessionStore`` keeps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from broker.model.login import LoginSession
+from tests.kit.clock import ManualClock
+from tests.kit.store_backends import State
+
+POOL = "eu-west-1_one"
+
+
+@pytest.fixture
+def session(clock: ManualClock) -> LoginSession:
+    return LoginSession(
+        id="session-1",
+        pool_id=POOL,
+        sub="b7f1c0de",
+        username="CorpSAML_änne",
+        provider="CorpSAML",
+        subject="änne",
+        auth_time=int(clock.now()),
+        expires_at=int(clock.now()) + 3600,
+        logout={"name_id": "<NameID>änne</NameID>", "session_index": "_1"},
+    )
+
+
+def test_a_session_comes_back_as_it_was(state: State, session: LoginSession) -> None:
+    state.sessions.put(session)
+    assert state.sessions.get(POOL, session.id) == session
+
+
+def test_an_unknown_session_is_none(state: State) -> None:
+    assert state.sessions.get(POOL, "unknown") is None
+
+
+def test_a_session_put_again_is_replaced(state: State, session: LoginSession) -> None:
+    state.sessions.put(session)
+    later = replace(session, auth_time=session.auth_time + 5)
+    state.sessions.put(later)
+    assert state.sessions.get(POOL, session.id) == later
+
+
+@pytest.mark.parametrize(("age", "live"), [(3599, True), (3600, False)])
+def test_a_session_lives_until_it_expires(
+    state: State, session: LoginSession, clock: ManualClock, age: int, live: bool
+) -> None:
+    state.sessions.put(session)
+    clock.advance(age)
+    assert (state.sessions.get(POOL, session.id) is not None) is live
+
+
+def test_an_ended_session_is_gone(state: State, session: LoginSession) -> None:
+    state.sessions.put(session)
+    state.sessions.end(POOL, session.id)
+    state.sessions.end(POOL, session.id)
+    assert state.sessions.get(POOL, session.id) is None
+    assert state.sessions.end_for(POOL, session.provider, session.subject) == ()
+
+
+def test_one_pool_does_not_see_or_end_anothers_session(state: State, session: LoginSession) -> None:
+    state.sessions.put(session)
+    assert state.sessions.get("eu-west-1_two", session.id) is None
+    state.sessions.end("eu-west-1_two", session.id)
+    assert state.sessions.end_for("eu-west-1_two", session.provider, session.subject) == ()
+    assert state.sessions.get(POOL, session.id) == session
+
+
+def test_all_sessions_of_a_person_end_together(state: State, session: LoginSession) -> None:
+    second = replace(session, id="session-2", logout={})
+    for each in (session, second):
+        state.sessions.put(each)
+    ended = state.sessions.end_for(POOL, session.provider, session.subject)
+    assert {(each.sub, tuple(each.logout.items())) for each in ended} == {
+        (each.sub, tuple(each.logout.items())) for each in (session, second)
+    }
+    assert [state.sessions.get(POOL, each.id) for each in (session, second)] == [None, None]
+    assert state.sessions.end_for(POOL, session.provider, session.subject) == ()
+
+
+def test_sessions_found_by_person_do_not_tell_their_ids(
+    state: State, session: LoginSession
+) -> None:
+    state.sessions.put(session)
+    assert state.sessions.end_for(POOL, session.provider, session.subject) == (
+        replace(session, id=""),
+    )
+
+
+@pytest.mark.parametrize(
+    ("provider", "subject"),
+    [("Other", "änne"), ("CorpSAML", "Änne"), ("CorpSAMLä", "nne")],
+    ids=["another provider", "another subject", "another border between the two"],
+)
+def test_other_people_stay_signed_in(
+    state: State, session: LoginSession, provider: str, subject: str
+) -> None:
+    state.sessions.put(session)
+    assert state.sessions.end_for(POOL, provider, subject) == ()
+    assert state.sessions.get(POOL, session.id) == session
+
+
+def test_expired_sessions_are_not_among_those_that_ended(
+    state: State, session: LoginSession, clock: ManualClock
+) -> None:
+    state.sessions.put(replace(session, id="short", expires_at=session.auth_time + 60))
+    state.sessions.put(session)
+    clock.advance(61)
+    ended = state.sessions.end_for(POOL, session.provider, session.subject)
+    assert [each.expires_at for each in ended] == [session.expires_at]
+
+
+def test_a_shorter_session_does_not_hide_a_longer_one(
+    state: State, session: LoginSession, clock: ManualClock
+) -> None:
+    state.sessions.put(session)
+    state.sessions.put(replace(session, id="short", expires_at=session.auth_time + 60))
+    clock.advance(3000)
+    assert len(state.sessions.end_for(POOL, session.provider, session.subject)) == 1
+    assert state.sessions.get(POOL, session.id) is None
