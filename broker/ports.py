@@ -8,7 +8,7 @@ tokens, session ids): stores keep only a hash of them, so a dump of a store yiel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Protocol
@@ -17,6 +17,7 @@ from broker.model.login import (
     AuthorizationRequest,
     Callback,
     ExternalIdentity,
+    LinkedIdentity,
     LoginSession,
     Transaction,
     UpstreamRequest,
@@ -88,7 +89,8 @@ class SessionStore(Protocol):
         """Forget one session; unknown ones are fine."""
 
     def end_for(self, pool_id: str, provider: str, subject: str) -> tuple[LoginSession, ...]:
-        """End every live session of that person through that provider and return them."""
+        """End every live session of that person through that provider and return them. Their ids
+        are empty: no store keeps them."""
 
 
 class Rotation(Enum):
@@ -154,6 +156,32 @@ class UserDirectory(Protocol):
         self, pool_id: str, sub: str, attributes: Mapping[str, str], *, now: int
     ) -> None:
         """Set these attributes and leave the others; call it only when something changed."""
+
+    def set_enabled(self, pool_id: str, sub: str, *, enabled: bool, now: int) -> bool:
+        """Disabling also kills the tokens of every sign-in before ``now``. False: no such user."""
+
+    def sign_out_everywhere(self, pool_id: str, sub: str, *, now: int) -> bool:
+        """Kill the tokens of every sign-in before ``now``. False: no such user."""
+
+    def delete(self, pool_id: str, sub: str) -> bool:
+        """Forget the user, its identities and its memberships. False: no such user."""
+
+    def list(
+        self, pool_id: str, *, after_username: str = "", limit: int = 60
+    ) -> Sequence[UserProfile]:
+        """Users in the order of their usernames (by code point), the next ``limit`` of them."""
+
+    def link(self, pool_id: str, sub: str, identity: LinkedIdentity) -> bool:
+        """Give the user one more identity. False: it is somebody's already (also this user's), or
+        there is no such user. How many a user may have is the caller's rule."""
+
+    def unlink(self, pool_id: str, provider: str, user_id: str) -> bool:
+        """Take an identity away from whoever has it. False: nobody has it."""
+
+    def import_many(self, profiles: Iterable[UserProfile]) -> int:
+        """Create users, and merge into those whose usernames exist: attributes, identities and
+        groups are added, ``sub`` stays. How many users it stored: one whose ``sub`` is another
+        user's is left out. May be repeated."""
 
 
 class KeyStore(Protocol):
