@@ -84,7 +84,7 @@ class Connection:
         compiled = self._statements[statement]
         cursor = self._driver.cursor()
         cursor.executemany(compiled.sql, [compiled.arrange(row) for row in rows])
-        return int(cursor.rowcount)
+        return max(0, int(cursor.rowcount))
 
 
 class SqlEngine:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from broker.stores.engine import SqlEngine, make_engine
-from broker.stores.migrations import migrate
+from broker.stores.migrate import migrate
 from tests.kit.clock import ManualClock
 from tests.kit.servers import PostgresqlServer
 from tests.kit.store_backends import State, empty, fake_redis, open_state

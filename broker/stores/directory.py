@@ -1,0 +1,212 @@
+"""Users, their identities at providers and their groups, on SQL.
+
+Owns how a profile is stored and read back. Names arrive as they are to be kept: a case-insensitive
+pool's caller has lower-cased them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
+
+import msgspec
+
+from broker.model.login import LinkedIdentity, UserProfile
+from broker.stores import directory_sql as statements
+from broker.stores.engine import Connection, Row, SqlEngine
+
+IMPORT_BATCH = 500
+"""Users in one transaction of an import: sign-ins wait for one of them at most."""
+
+_USER = len(statements.USER)
+_IDENTITY = _USER + len(statements.IDENTITY)
+
+_attributes = msgspec.json.Decoder(dict[str, str])
+
+
+class _IdentityTakenError(Exception):
+    """Undoes a transaction: an identity of the user that it inserts is somebody's."""
+
+
+class SqlDirectory:
+    """``ports.UserDirectory``."""
+
+    def __init__(self, sql: SqlEngine) -> None:
+        self._sql = sql
+
+    def find(self, pool_id: str, provider: str, subject: str) -> UserProfile | None:
+        rows = self._sql.read(statements.FIND, pool=pool_id, provider=provider, subject=subject)
+        return _profile(pool_id, rows)
+
+    def by_sub(self, pool_id: str, sub: str) -> UserProfile | None:
+        return _profile(pool_id, self._sql.read(statements.BY_SUB, pool=pool_id, of_sub=sub))
+
+    def by_username(self, pool_id: str, username: str) -> UserProfile | None:
+        rows = self._sql.read(statements.BY_USERNAME, pool=pool_id, of_name=username)
+        return _profile(pool_id, rows)
+
+    def list(
+        self, pool_id: str, *, after_username: str = "", limit: int = 60
+    ) -> Sequence[UserProfile]:
+        rows = self._sql.read(statements.PAGE, pool=pool_id, after=after_username, at_most=limit)
+        by_user = groupby(rows, key=lambda row: row[0])
+        return [_folded(pool_id, tuple(of_one)) for _, of_one in by_user]
+
+    def create(self, profile: UserProfile) -> UserProfile | None:
+        """Of two processes that create one user, the second waits for the first and adds nothing."""
+        try:
+            with self._sql.transaction() as connection:
+                created = _insert(connection, profile)
+        except _IdentityTakenError:
+            created = False
+        return profile if created else self._owner_of(profile)
+
+    def _owner_of(self, profile: UserProfile) -> UserProfile | None:
+        owners = (
+            self.find(profile.pool_id, each.provider_name, each.user_id)
+            for each in profile.identities
+        )
+        return next((owner for owner in owners if owner is not None), None)
+
+    def write_attributes(
+        self, pool_id: str, sub: str, attributes: Mapping[str, str], *, now: int
+    ) -> None:
+        changes = _json(attributes)
+        self._sql.write(
+            statements.WRITE_ATTRIBUTES, pool=pool_id, of_sub=sub, changes=changes, now=now
+        )
+
+    def set_enabled(self, pool_id: str, sub: str, *, enabled: bool, now: int) -> bool:
+        statement = statements.ENABLE if enabled else statements.DISABLE
+        return bool(self._sql.write(statement, pool=pool_id, of_sub=sub, now=now))
+
+    def sign_out_everywhere(self, pool_id: str, sub: str, *, now: int) -> bool:
+        return bool(self._sql.write(statements.SIGN_OUT, pool=pool_id, of_sub=sub, now=now))
+
+    def delete(self, pool_id: str, sub: str) -> bool:
+        return bool(self._sql.write(statements.DELETE, pool=pool_id, of_sub=sub))
+
+    def link(self, pool_id: str, sub: str, identity: LinkedIdentity) -> bool:
+        linked = self._sql.write(
+            statements.LINK, pool=pool_id, of_sub=sub, **_identity_columns(identity)
+        )
+        return bool(linked)
+
+    def unlink(self, pool_id: str, provider: str, user_id: str) -> bool:
+        return bool(
+            self._sql.write(statements.UNLINK, pool=pool_id, provider=provider, subject=user_id)
+        )
+
+    def import_many(self, profiles: Iterable[UserProfile]) -> int:
+        return sum(self._import_batch(batch) for batch in _batches(profiles))
+
+    def _import_batch(self, batch: Sequence[UserProfile]) -> int:
+        identities = [
+            {"pool": user.pool_id, "of_name": user.username, **_identity_columns(each)}
+            for user in batch
+            for each in user.identities
+        ]
+        groups = [
+            {"pool": user.pool_id, "of_name": user.username, "group_name": group}
+            for user in batch
+            for group in user.groups
+        ]
+        with self._sql.transaction() as connection:
+            stored = connection.each(statements.IMPORT_USER, map(_user_columns, batch))
+            connection.each(statements.IMPORT_IDENTITY, identities)
+            connection.each(statements.IMPORT_MEMBERSHIP, groups)
+        return stored
+
+    def ping(self) -> None:
+        """Raises ``StoreUnavailableError``."""
+        self._sql.ping()
+
+
+def _insert(connection: Connection, profile: UserProfile) -> bool:
+    """False, and nothing inserted: the name is taken."""
+    owner = {"pool_id": profile.pool_id, "sub": profile.sub}
+    if not connection.one(statements.INSERT_USER, **_user_columns(profile)):
+        return False
+    for identity in profile.identities:
+        if not connection.one(statements.INSERT_IDENTITY, **owner, **_identity_columns(identity)):
+            raise _IdentityTakenError
+    for group in profile.groups:
+        connection.all(statements.INSERT_MEMBERSHIP, **owner, group_name=group)
+    return True
+
+
+def _json(attributes: Mapping[str, str]) -> str:
+    return msgspec.json.encode(dict(attributes)).decode()
+
+
+def _user_columns(profile: UserProfile) -> dict[str, object]:
+    return {
+        "pool_id": profile.pool_id,
+        "sub": profile.sub,
+        "username": profile.username,
+        "status": profile.status,
+        "enabled": profile.enabled,
+        "attributes": _json(profile.attributes),
+        "created_at": profile.created_at,
+        "modified_at": profile.modified_at,
+        "tokens_valid_after": profile.tokens_valid_after,
+    }
+
+
+def _identity_columns(identity: LinkedIdentity) -> dict[str, object]:
+    return {
+        "provider_name": identity.provider_name,
+        "user_id": identity.user_id,
+        "provider_type": identity.provider_type,
+        "issuer": identity.issuer,
+        "is_primary": identity.primary,
+        "created_at": identity.created_at,
+    }
+
+
+def _profile(pool_id: str, rows: Sequence[Row]) -> UserProfile | None:
+    return _folded(pool_id, rows) if rows else None
+
+
+def _folded(pool_id: str, rows: Sequence[Row]) -> UserProfile:
+    """The rows of one user: each of its identities beside each of its groups."""
+    sub, username, status, enabled, attributes, created_at, modified_at, valid_after = rows[0][
+        :_USER
+    ]
+    identities = {row[_USER:_IDENTITY] for row in rows if row[_USER] is not None}
+    groups = {row[_IDENTITY] for row in rows if row[_IDENTITY] is not None}
+    return UserProfile(
+        pool_id=pool_id,
+        sub=sub,
+        username=username,
+        status=status,
+        enabled=bool(enabled),
+        attributes=_attributes.decode(attributes),
+        identities=tuple(sorted(map(_identity, identities), key=_age)),
+        groups=tuple(sorted(groups)),
+        created_at=created_at,
+        modified_at=modified_at,
+        tokens_valid_after=valid_after,
+    )
+
+
+def _identity(columns: Row) -> LinkedIdentity:
+    user_id, provider_name, provider_type, issuer, primary, created_at = columns
+    return LinkedIdentity(
+        user_id=user_id,
+        provider_name=provider_name,
+        provider_type=provider_type,
+        issuer=issuer,
+        primary=bool(primary),
+        created_at=created_at,
+    )
+
+
+def _age(identity: LinkedIdentity) -> tuple[int, str, str]:
+    return identity.created_at, identity.provider_name, identity.user_id
+
+
+def _batches(profiles: Iterable[UserProfile]) -> Iterator[Sequence[UserProfile]]:
+    remaining = iter(profiles)
+    while batch := tuple(islice(remaining, IMPORT_BATCH)):
+        yield batch

@@ -1,0 +1,148 @@
+"""The statements of the user directory.
+
+A profile is read by one statement: the user joined with its identities and its groups, a row
+for each pair of those, which ``directory.py`` folds into one profile.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam, delete, select, update
+
+# SQLite took its upsert from PostgreSQL, and SQLAlchemy renders this one construct for both.
+from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from broker.stores.schema import identities, memberships, users
+
+USER = tuple(column for column in users.c if column.name != "pool_id")
+IDENTITY = (
+    identities.c.user_id,
+    identities.c.provider_name,
+    identities.c.provider_type,
+    identities.c.issuer,
+    identities.c.is_primary,
+    identities.c.created_at,
+)
+GROUP = memberships.c.group_name
+
+
+class Merged(sa.sql.functions.GenericFunction[str]):
+    """Two JSON objects as one; the second wins."""
+
+    type = sa.Text()
+    inherit_cache = True
+
+
+@compiles(Merged, "sqlite")
+def _merged_sqlite(element: Merged, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_patch({compiler.process(element.clauses, **options)})"
+
+
+@compiles(Merged, "postgresql")
+def _merged_postgresql(element: Merged, compiler: SQLCompiler, **options: Any) -> str:
+    first, second = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"CAST(CAST({first} AS JSONB) || CAST({second} AS JSONB) AS TEXT)"
+
+
+def _owned_by(table: sa.FromClause, user: sa.FromClause) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.pool_id == user.c.pool_id, table.c.sub == user.c.sub)
+
+
+def _profiles(source: sa.FromClause) -> sa.Select[Any]:
+    """``source`` has ``users`` in it."""
+    joined = source.outerjoin(identities, _owned_by(identities, users))
+    joined = joined.outerjoin(memberships, _owned_by(memberships, users))
+    return select(*USER, *IDENTITY, GROUP).select_from(joined)
+
+
+_IN_POOL = users.c.pool_id == bindparam("pool")
+_THIS_USER = (_IN_POOL, users.c.sub == bindparam("of_sub"))
+_THIS_NAME = (_IN_POOL, users.c.username == bindparam("of_name"))
+
+_wanted = identities.alias("wanted")
+FIND = _profiles(sa.join(_wanted, users, _owned_by(_wanted, users))).where(
+    _wanted.c.pool_id == bindparam("pool"),
+    _wanted.c.provider_name == bindparam("provider"),
+    _wanted.c.user_id == bindparam("subject"),
+)
+BY_SUB = _profiles(users).where(*_THIS_USER)
+BY_USERNAME = _profiles(users).where(*_THIS_NAME)
+
+_page = (
+    select(users.c.sub)
+    .where(_IN_POOL, users.c.username > bindparam("after"))
+    .order_by(users.c.username)
+    .limit(bindparam("at_most"))
+)
+PAGE = _profiles(users).where(_IN_POOL, users.c.sub.in_(_page)).order_by(users.c.username)
+
+INSERT_USER = insert(users).on_conflict_do_nothing().returning(users.c.sub)
+INSERT_IDENTITY = insert(identities).on_conflict_do_nothing().returning(identities.c.sub)
+INSERT_MEMBERSHIP = insert(memberships).on_conflict_do_nothing()
+
+
+def _change(**values: Any) -> sa.ClauseElement:
+    """Returns a row if there is such a user."""
+    changed = update(users).where(*_THIS_USER).values(modified_at=bindparam("now"), **values)
+    return changed.returning(users.c.sub)
+
+
+WRITE_ATTRIBUTES = _change(attributes=Merged(users.c.attributes, bindparam("changes")))
+ENABLE = _change(enabled=True)
+DISABLE = _change(enabled=False, tokens_valid_after=bindparam("now"))
+SIGN_OUT = _change(tokens_valid_after=bindparam("now"))
+DELETE = delete(users).where(*_THIS_USER).returning(users.c.sub)
+UNLINK = (
+    delete(identities)
+    .where(
+        identities.c.pool_id == bindparam("pool"),
+        identities.c.provider_name == bindparam("provider"),
+        identities.c.user_id == bindparam("subject"),
+    )
+    .returning(identities.c.sub)
+)
+
+
+def _insert_for(table: sa.Table, *is_owner: sa.ColumnElement[bool]) -> Insert:
+    """A row of ``table`` for the user that ``is_owner``, none if there is none or the row exists;
+    the other columns are given by their names."""
+    given = [column for column in table.c if column.name not in ("pool_id", "sub")]
+    values = (bindparam(column.name, type_=column.type) for column in given)
+    return (
+        insert(table)
+        .from_select(
+            ["pool_id", "sub", *(column.name for column in given)],
+            select(users.c.pool_id, users.c.sub, *values).where(*is_owner),
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+LINK = _insert_for(identities, *_THIS_USER).returning(identities.c.sub)
+
+# An import knows users by name: a user that exists keeps its sub.
+IMPORT_IDENTITY = _insert_for(identities, *_THIS_NAME)
+IMPORT_MEMBERSHIP = _insert_for(memberships, *_THIS_NAME)
+
+_other = users.alias("other")
+_import = insert(users).from_select(
+    [column.name for column in users.c],
+    select(*(bindparam(column.name, type_=column.type) for column in users.c)).where(
+        ~sa.exists().where(
+            _other.c.pool_id == bindparam("pool_id"),
+            _other.c.sub == bindparam("sub"),
+            _other.c.username != bindparam("username"),
+        )
+    ),
+)
+IMPORT_USER = _import.on_conflict_do_update(
+    index_elements=[users.c.pool_id, users.c.username],
+    set_={
+        "attributes": Merged(users.c.attributes, _import.excluded.attributes),
+        "modified_at": _import.excluded.modified_at,
+    },
+)
