@@ -15,7 +15,7 @@ from broker.demo.ending import Ending
 from broker.demo.people import ADA
 
 SIGN_IN_WITH_SAML = "Sign in with SAML"
-SIGN_IN_WITH_OIDC = "Sign in with OpenID Connect"
+SIGN_IN_WITH_OIDC = "Sign in with OIDC"
 _OK = 200
 
 

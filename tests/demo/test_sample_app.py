@@ -30,6 +30,7 @@ class FakeBroker:
     issuer: str
     key: RSAKey
     seen: list[dict[str, str]] = field(default_factory=list)
+    claimed_issuer: str = ""
     nonce: str = ""
     changes: dict[str, Any] = field(default_factory=dict)
     sign: Callable[[dict[str, Any]], str] | None = None
@@ -43,7 +44,7 @@ class FakeBroker:
 
     def discovery(self) -> Any:
         return jsonify(
-            issuer=self.issuer,
+            issuer=self.claimed_issuer or self.issuer,
             authorization_endpoint=f"{self.issuer}/authorize",
             token_endpoint=f"{self.issuer}/token",
             jwks_uri=f"{self.issuer}/jwks",
@@ -174,6 +175,10 @@ def by_the_public_key_as_secret(claims: dict[str, Any], kid: str, key: RSAKey) -
     return jwt.encode({"alg": "HS256", "kid": kid}, claims, secret)
 
 
+def by_an_algorithm_nobody_agreed_on(claims: dict[str, Any], kid: str, key: RSAKey) -> str:
+    return jwt.encode({"alg": "RS512", "kid": kid}, claims, key, algorithms=["RS512"])
+
+
 def unsigned(claims: dict[str, Any], kid: str) -> str:
     none = jwt.encode({"alg": "HS256", "kid": kid}, claims, OctKey.generate_key(256))
     return none.rpartition(".")[0] + "."
@@ -186,6 +191,7 @@ def test_an_id_token_signed_in_another_way_signs_nobody_in(
     for sign in (
         lambda claims: by_another_key(claims, kid),
         lambda claims: by_the_public_key_as_secret(claims, kid, broker.key),
+        lambda claims: by_an_algorithm_nobody_agreed_on(claims, kid, broker.key),
         lambda claims: unsigned(claims, kid),
         lambda _: "no token",
     ):
@@ -202,8 +208,16 @@ def test_an_answer_to_another_browser_is_refused(app: FlaskClient, broker: FakeB
 
 def test_an_answer_is_looked_at_once(app: FlaskClient, broker: FakeBroker) -> None:
     asked = begin(app, broker)
-    finish(app, asked["state"])
+    finish(app, "a guess")
     assert "Nobody here is signing in" in finish(app, asked["state"]).text
+
+
+def test_a_discovery_document_of_another_issuer_is_refused(
+    app: FlaskClient, broker: FakeBroker
+) -> None:
+    broker.claimed_issuer = "http://somebody.else"
+    answer = app.get("/sign-in")
+    assert (answer.status_code, "another issuer" in answer.text) == (400, True)
 
 
 def test_an_answer_of_another_issuer_is_refused(app: FlaskClient, broker: FakeBroker) -> None:
