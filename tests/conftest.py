@@ -1,3 +1,3 @@
 """Fixtures that every test can ask for."""
 
-pytest_plugins = ["tests.kit.servers", "tests.kit.chromium"]
+pytest_plugins = ["tests.kit.servers", "tests.kit.chromium", "tests.kit.worlds"]

@@ -68,8 +68,11 @@ class Browser:
             base_url=self.origin,
             method=method,
             data=body,
-            content_type=None if body is None else FORM,
-            headers={**self._cookie_header(cross_site=cross_site and method == "POST"), **(headers or {})},
+            content_type=None if body is None else (headers or {}).get("Content-Type", FORM),
+            headers={
+                **self._cookie_header(cross_site=cross_site and method == "POST"),
+                **(headers or {}),
+            },
         )
         self._keep(response)
         return response

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import xmlsec
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -39,14 +40,16 @@ _HASHES = {
     "sha384": hashes.SHA384,
     "sha512": hashes.SHA512,
 }
-_CONTENT_URIS = {
-    "aes128-cbc": XENC + "aes128-cbc",
-    "aes192-cbc": XENC + "aes192-cbc",
-    "aes256-cbc": XENC + "aes256-cbc",
-    "aes128-gcm": XENC11 + "aes128-gcm",
-    "aes192-gcm": XENC11 + "aes192-gcm",
-    "aes256-gcm": XENC11 + "aes256-gcm",
+_CONTENTS = {
+    "aes128-cbc": (XENC + "aes128-cbc", 16),
+    "aes192-cbc": (XENC + "aes192-cbc", 24),
+    "aes256-cbc": (XENC + "aes256-cbc", 32),
+    "aes128-gcm": (XENC11 + "aes128-gcm", 16),
+    "aes192-gcm": (XENC11 + "aes192-gcm", 24),
+    "aes256-gcm": (XENC11 + "aes256-gcm", 32),
+    "tripledes-cbc": (XENC + "tripledes-cbc", 24),
 }
+"""Content encryption: its URI and the length of its key in bytes."""
 
 
 def sign(
@@ -112,7 +115,7 @@ class Encryption:
 
     def encrypt(self, plaintext: bytes) -> etree._Element:
         """An ``EncryptedAssertion`` that holds ``plaintext``."""
-        secret = os.urandom(int(self.content[3:6]) // 8)
+        secret = os.urandom(_CONTENTS[self.content][1])
         data = self._data(_encrypt_content(self.content, secret, plaintext))
         key = self._key(self._wrap(secret))
         if self.detached_key:
@@ -128,7 +131,7 @@ class Encryption:
     def _data(self, ciphertext: bytes) -> str:
         return (
             f'<xenc:EncryptedData xmlns:xenc="{XENC}" Type="{XENC}Element">'
-            f'<xenc:EncryptionMethod Algorithm="{_CONTENT_URIS[self.content]}"/>{{key_info}}'
+            f'<xenc:EncryptionMethod Algorithm="{_CONTENTS[self.content][0]}"/>{{key_info}}'
             f"<xenc:CipherData><xenc:CipherValue>{base64.b64encode(ciphertext).decode()}"
             "</xenc:CipherValue></xenc:CipherData></xenc:EncryptedData>"
         )
@@ -175,8 +178,10 @@ def _encrypt_content(content: str, secret: bytes, plaintext: bytes) -> bytes:
     if content.endswith("gcm"):
         nonce = os.urandom(12)
         return nonce + AESGCM(secret).encrypt(nonce, plaintext, None)
-    vector = os.urandom(16)
-    missing = 16 - len(plaintext) % 16
+    cipher = TripleDES(secret) if content == "tripledes-cbc" else algorithms.AES(secret)
+    block = cipher.block_size // 8
+    vector = os.urandom(block)
+    missing = block - len(plaintext) % block
     padded = plaintext + bytes(missing - 1) + bytes([missing])
-    encryptor = Cipher(algorithms.AES(secret), modes.CBC(vector)).encryptor()
+    encryptor = Cipher(cipher, modes.CBC(vector)).encryptor()
     return vector + encryptor.update(padded) + encryptor.finalize()

@@ -184,7 +184,8 @@ class SamlIdp:
             response.replace(assertion, encryption.encrypt(plaintext))
         if sign in {"response", "both"}:
             self._sign(response, signing, markup)
-        return response
+        # lxml does not find every node that libxmlsec has made: it compares names by address.
+        return etree.fromstring(etree.tostring(response))
 
     def respond(self, request: AuthnRequest, **how: Any) -> str:
         """The ``SAMLResponse`` form value; arguments as for ``document``."""

@@ -131,7 +131,11 @@ class World:
     def verified(self, token: str) -> dict[str, Any]:
         """The claims of a token, checked against the JWKS the broker publishes."""
         published = json.loads(self.browser().get("/.well-known/jwks.json").data)
-        return dict(jwt.decode(token, KeySet.import_key_set(published), algorithms=["RS256", "ES256"]).claims)
+        return dict(
+            jwt.decode(
+                token, KeySet.import_key_set(published), algorithms=["RS256", "ES256"]
+            ).claims
+        )
 
     # -- a sign-in --------------------------------------------------------------------------
 

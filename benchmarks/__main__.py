@@ -1,0 +1,150 @@
+"""``python -m benchmarks``: measure a broker and print the table of RESULTS.md.
+
+Reports server CPU per operation (user and system time of the whole process group) beside the floor measured
+in the same run. It decides nothing: a regression shows as a changed table in the change that caused it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from benchmarks import floor
+from benchmarks.driver import Person, configuration
+from benchmarks.idp import Idp
+from benchmarks.processes import ServerProcess, broker, free_port
+from benchmarks.servers import postgresql, redis
+
+_SIGNATURES = {
+    "saml_login": (2, 1),
+    "refresh": (2, 0),
+    "client_credentials": (1, 0),
+    "userinfo": (0, 1),
+}
+_BUDGETS = {
+    "saml_login": 2.4,
+    "refresh": 0.85,
+    "client_credentials": 0.45,
+    "userinfo": 0.30,
+    "jwks": 0.12,
+    "discovery": 0.12,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    operation: str
+    stores: str
+    cpu_ms: float
+    per_second: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3.0, help="per round and operation")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--stores", choices=["sqlite", "servers", "both"], default="both")
+    options = parser.parse_args()
+    least = floor.measure()
+    print(f"floor: sign {least.sign:.3f} ms, verify {least.verify:.4f} ms\n", file=sys.stderr)
+    print("| Operation | Stores | CPU ms | x floor | budget ms | per second at c=4 |")
+    print("|---|---|---|---|---|---|")
+    for stores in ("sqlite", "servers") if options.stores == "both" else (options.stores,):
+        with _environment(stores) as environ:
+            for result in _measure(stores, environ, options):
+                print(_row(result, least), flush=True)
+
+
+@contextmanager
+def _environment(stores: str) -> Iterator[dict[str, str]]:
+    """Where the broker keeps its state: the embedded default, or real servers on free ports."""
+    with ExitStack() as stack:
+        if stores == "sqlite":
+            yield {}
+            return
+        yield {
+            "BROKER_DATABASE_URL": stack.enter_context(postgresql()),
+            "BROKER_REDIS_URL": stack.enter_context(redis()),
+        }
+
+
+def _measure(
+    stores: str, environ: dict[str, str], options: argparse.Namespace
+) -> Iterator[Measured]:
+    with tempfile.TemporaryDirectory() as folder:
+        port, idp = free_port(), Idp()
+        config = Path(folder) / "broker.yaml"
+        config.write_text(yaml.safe_dump(configuration(port, idp)))
+        environ = {**environ, "BROKER_LOG": "json"}
+        with broker(config, port, workers=options.workers, environ=environ) as server:
+            people = [Person(port=port, idp=idp, name_id=f"person-{n}") for n in range(4)]
+            for person in people:
+                person.saml_login()
+            for operation in _BUDGETS:
+                yield _rounds(operation, stores, server, people, options)
+            print(
+                f"{stores}: ready in {server.ready_seconds:.2f} s, {server.rss_mib():.0f} MiB",
+                file=sys.stderr,
+            )
+
+
+def _rounds(
+    operation: str,
+    stores: str,
+    server: ServerProcess,
+    people: list[Person],
+    options: argparse.Namespace,
+) -> Measured:
+    _round([getattr(person, operation) for person in people], 0.3)
+    rounds = []
+    for _ in range(options.rounds):
+        start, cpu = time.monotonic(), server.cpu_seconds()
+        count = _round([getattr(person, operation) for person in people], options.seconds)
+        spent, elapsed = server.cpu_seconds() - cpu, time.monotonic() - start
+        rounds.append((spent / count * 1000, count / elapsed))
+    return Measured(
+        operation=operation,
+        stores=stores,
+        cpu_ms=statistics.median(cpu for cpu, _ in rounds),
+        per_second=statistics.median(rate for _, rate in rounds),
+    )
+
+
+def _round(operations: list[Callable[[], None]], seconds: float) -> int:
+    """Run each operation over and over on a thread of its own; how many there were."""
+    end = time.monotonic() + seconds
+
+    def repeat(operation: Callable[[], None]) -> int:
+        count = 0
+        while time.monotonic() < end:
+            operation()
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(len(operations)) as pool:
+        return sum(pool.map(repeat, operations))
+
+
+def _row(result: Measured, least: floor.Floor) -> str:
+    signatures, verifications = _SIGNATURES.get(result.operation, (0, 0))
+    bound = least.of(signatures=signatures, verifications=verifications)
+    ratio = f"{result.cpu_ms / bound:.1f}" if signatures else "-"
+    return (
+        f"| {result.operation} | {result.stores} | {result.cpu_ms:.3f} | {ratio} | "
+        f"{_BUDGETS[result.operation]:.2f} | {result.per_second:.0f} |"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Joins the parts: the only file that names concrete stores and providers.
+
+"Which one runs?" is answered here. To add a provider type, write its file in ``upstream/`` and give it a
+line in ``_connectors``.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from broker.login.broker import Broker, Grant
+from broker.login.flow import LoginFlow
+from broker.login.sessions import Sessions
+from broker.login.sign_out import SignOut
+from broker.login.users import Users
+from broker.model.pool import IdentityProvider, ProviderType, UserPool
+from broker.oauth.access_token import AccessTokens
+from broker.oauth.authorization_code import AuthorizationCodeGrant, AuthorizationCodes
+from broker.oauth.client_credentials import ClientCredentialsGrant
+from broker.oauth.issuer import Issuers
+from broker.oauth.refresh_token import RefreshTokenGrant, RefreshTokens
+from broker.ports import (
+    Clock,
+    KeyStore,
+    ReplayGuard,
+    SessionStore,
+    SingleUseStore,
+    Upstream,
+    UserDirectory,
+)
+from broker.settings import Settings
+from broker.stores.directory import SqlDirectory
+from broker.stores.engine import make_engine
+from broker.stores.grants import SqlGrants
+from broker.stores.keys import FileKeyStore
+from broker.stores.migrate import migrate
+from broker.stores.redis import RedisState
+from broker.stores.sql_state import SqlState
+from broker.upstream.http import HttpClient
+from broker.upstream.registry import Connect, ConnectorRegistry
+from broker.upstream.saml import SamlUpstream
+from broker.upstream.saml_metadata import SamlMetadata
+from broker.upstream.saml_service_provider import MetadataFetch, ServiceProviderDocuments
+
+_log = logging.getLogger("broker.wiring")
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        return time.time()
+
+
+def prepare(settings: Settings) -> None:
+    """Bring the database up to date, once, before any worker serves. Leaves no connection open."""
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    engine = make_engine(settings.database_url)
+    try:
+        migrate(engine)
+    finally:
+        engine.dispose()
+
+
+def build(settings: Settings, *, clock: Clock | None = None) -> Broker:
+    """A broker over the stores the settings name. Build it in the process that uses it."""
+    clock = clock or SystemClock()
+    stores = _stores(settings, clock)
+    issuers = Issuers(keys=stores.keys, clock=clock)
+    refresh_tokens = RefreshTokens(store=stores.grants, clock=clock)
+    sessions = Sessions(store=stores.sessions, directory=stores.directory, clock=clock)
+    upstreams = ConnectorRegistry(connectors=_connectors(stores, clock, settings.state_dir))
+    flow = LoginFlow(
+        transactions=stores.single_use,
+        upstreams=upstreams,
+        users=Users(directory=stores.directory, clock=clock),
+        sessions=sessions,
+        codes=AuthorizationCodes(store=stores.single_use),
+        issuers=issuers,
+        clock=clock,
+    )
+    return Broker(
+        pools=settings.pools,
+        flow=flow,
+        sessions=sessions,
+        sign_out=SignOut(sessions=sessions, pending=stores.single_use, upstreams=upstreams),
+        issuers=issuers,
+        grants=_grants(stores, refresh_tokens, clock),
+        refresh_tokens=refresh_tokens,
+        access_tokens=AccessTokens(
+            issuers=issuers, directory=stores.directory, refresh_tokens=refresh_tokens
+        ),
+        directory=stores.directory,
+        clock=clock,
+        service_provider_metadata=ServiceProviderDocuments(keys=stores.keys),
+        readiness=stores.readiness,
+        proxy_hops=settings.proxy_hops,
+    )
+
+
+def warm_up(broker: Broker) -> None:
+    """Make what takes time before the first person has to wait for it: keys, metadata."""
+    for pool in broker.pools.values():
+        broker.issuers.of(pool)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stores:
+    single_use: SingleUseStore
+    replay: ReplayGuard
+    sessions: SessionStore
+    grants: SqlGrants
+    directory: UserDirectory
+    keys: KeyStore
+    readiness: tuple[Callable[[], None], ...]
+
+
+def _stores(settings: Settings, clock: Clock) -> _Stores:
+    """Redis for what lives for minutes when it is configured, else the database for all."""
+    engine = make_engine(settings.database_url)
+    state = (
+        SqlState(engine, clock=clock)
+        if settings.redis_url is None
+        else RedisState(settings.redis_url, clock=clock)
+    )
+    return _Stores(
+        single_use=state.single_use,
+        replay=state.replay,
+        sessions=state.sessions,
+        grants=SqlGrants(engine, clock=clock),
+        directory=SqlDirectory(engine),
+        keys=FileKeyStore(settings.certs_dir, clock=clock),
+        readiness=(engine.ping, state.ping),
+    )
+
+
+def _grants(stores: _Stores, refresh_tokens: RefreshTokens, clock: Clock) -> Mapping[str, Grant]:
+    """``grant_type`` -> what decides it."""
+    return {
+        "authorization_code": AuthorizationCodeGrant(
+            codes=stores.single_use,
+            refresh_tokens=refresh_tokens,
+            directory=stores.directory,
+        ),
+        "refresh_token": RefreshTokenGrant(
+            refresh_tokens=refresh_tokens, directory=stores.directory, clock=clock
+        ),
+        "client_credentials": ClientCredentialsGrant(clock=clock),
+    }
+
+
+def _connectors(stores: _Stores, clock: Clock, state_dir: Path) -> Mapping[ProviderType, Connect]:
+    """Provider type -> its connector, one line each."""
+    http = HttpClient()
+    metadata = SamlMetadata(
+        fetch=MetadataFetch(http=http), directory=state_dir / "metadata", clock=clock
+    )
+
+    def saml(pool: UserPool, provider: IdentityProvider) -> Upstream:
+        return SamlUpstream(
+            pool=pool,
+            provider=provider,
+            metadata=metadata,
+            keys=stores.keys,
+            replay=stores.replay,
+            clock=clock,
+        )
+
+    return {ProviderType.SAML: saml}

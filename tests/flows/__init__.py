@@ -1,0 +1,1 @@
+"""One file per story, told through the front door."""
