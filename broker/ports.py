@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from broker.model.login import (
     AuthorizationRequest,
@@ -19,6 +19,7 @@ from broker.model.login import (
     ExternalIdentity,
     LinkedIdentity,
     LoginSession,
+    PendingSignOut,
     Transaction,
     UpstreamRequest,
     UserProfile,
@@ -203,6 +204,24 @@ class Upstream(Protocol):
 
     def complete(self, callback: Callback, transaction: Transaction) -> ExternalIdentity:
         """Check everything about the answer. Raises ``UpstreamError``, never anything else."""
+
+
+@runtime_checkable
+class LogoutCapable(Protocol):
+    """An upstream that can end the person's session at the identity provider too.
+
+    A protocol of its own, beside ``Upstream``: most providers have no such thing.
+    """
+
+    def begin_logout(
+        self, sign_out_id: str, session: LoginSession, base_url: str
+    ) -> UpstreamRequest | None:
+        """Where to send the browser to sign out there; ``sign_out_id`` must come back with it.
+
+        None: not asked for (``IDPSignout``), or nothing to end. Raises ``UpstreamError``."""
+
+    def complete_logout(self, callback: Callback, pending: PendingSignOut) -> None:
+        """Check the provider's answer. Raises ``UpstreamError``; the sign-out here stands anyway."""
 
 
 class Upstreams(Protocol):

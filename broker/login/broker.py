@@ -8,8 +8,10 @@ from typing import Protocol
 
 from broker.login.flow import LoginFlow
 from broker.login.sessions import Sessions
+from broker.login.sign_out import SignOut
 from broker.model.pool import AppClient, UserPool
 from broker.model.tokens import Authorization, TokenRequest
+from broker.oauth.access_token import AccessTokens
 from broker.oauth.issuer import Issuers
 from broker.oauth.refresh_token import RefreshTokens
 from broker.ports import Clock, UserDirectory
@@ -35,9 +37,11 @@ class Broker:
     pools: Mapping[str, UserPool]
     flow: LoginFlow
     sessions: Sessions
+    sign_out: SignOut
     issuers: Issuers
     grants: Mapping[str, Grant]
     refresh_tokens: RefreshTokens
+    access_tokens: AccessTokens
     directory: UserDirectory
     clock: Clock
     service_provider_metadata: ServiceProviderMetadata

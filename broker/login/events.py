@@ -25,6 +25,7 @@ class Step(StrEnum):
     IDENTITY = "identity"
     USER = "user"
     SESSION = "session"
+    SIGN_OUT = "sign_out"
 
 
 def new_reference() -> str:

@@ -74,8 +74,11 @@ class Sessions:
             return False
         if request.provider not in (None, session.provider):
             return False
+        if request.max_age is None:
+            return True
+        # OIDC Core 3.1.2.1: max_age=0 means prompt=login, however young the session is.
         age = self.clock.now() - session.auth_time
-        return request.max_age is None or age <= request.max_age
+        return 0 < request.max_age and age <= request.max_age
 
     def current(self, pool: UserPool, cookie: str | None) -> LoginSession | None:
         return None if cookie is None else self.store.get(pool.id, cookie)

@@ -112,6 +112,21 @@ class Transaction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PendingSignOut:
+    """A sign-out that is at the identity provider, kept for ``SIGN_IN_SECONDS`` and taken once.
+
+    ``then`` is where the browser goes when it is back, already checked; None is our own page.
+    """
+
+    id: str
+    pool_id: str
+    provider: str
+    base_url: str
+    then: str | None = None
+    remembered: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
     """An identity provider's answer as it arrived: parameters single-valued, nothing believed."""
 

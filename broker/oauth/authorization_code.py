@@ -24,9 +24,10 @@ from broker.model.tokens import (
     AuthorizationCode,
     TokenRequest,
 )
+from broker.oauth.authorization_request import default_redirect
 from broker.oauth.claims import require_readable
 from broker.oauth.refresh_token import RefreshTokens
-from broker.ports import Clock, Kind, SingleUseStore, UserDirectory
+from broker.ports import Kind, SingleUseStore, UserDirectory
 
 _log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -54,16 +55,18 @@ class AuthorizationCodeGrant:
     codes: SingleUseStore
     refresh_tokens: RefreshTokens
     directory: UserDirectory
-    clock: Clock
 
     def authorize(self, pool: UserPool, client: AppClient, request: TokenRequest) -> Authorization:
         """Redeem the code. Raises ``OAuthError``."""
         if not client.allows(Flow.CODE):
             raise OAuthError(
-                ErrorCode.UNAUTHORIZED_CLIENT, "The client does not allow the code flow."
+                ErrorCode.UNAUTHORIZED_CLIENT,
+                "The client does not allow the code flow; add it to AllowedOAuthFlows.",
             )
-        code = self._spend(pool, request)
-        _check_binding(code, client, request)
+        value = _required("code", request.code)
+        redirect_uri = _required("redirect_uri", request.redirect_uri or default_redirect(client))
+        code = self._spend(pool, value)
+        _check_binding(code, client, redirect_uri)
         _check_verifier(code, request.code_verifier)
         require_readable(client, code.scopes)
         user = self.directory.by_sub(pool.id, code.sub)
@@ -80,16 +83,12 @@ class AuthorizationCodeGrant:
             refresh_token=self.refresh_tokens.start(pool, client, code),
         )
 
-    def _spend(self, pool: UserPool, request: TokenRequest) -> AuthorizationCode:
-        """Exactly one caller gets past here with one code, also across processes."""
-        if request.code is None or request.redirect_uri is None:
-            missing = "code" if request.code is None else "redirect_uri"
-            raise OAuthError(
-                ErrorCode.INVALID_REQUEST,
-                f"The parameter {missing} is missing.",
-                reason="parameter_missing",
-            )
-        spent = self.codes.spend(pool.id, Kind.CODE, request.code, remember=CODE_SECONDS)
+    def _spend(self, pool: UserPool, value: str) -> AuthorizationCode:
+        """Exactly one caller gets past here with one code, also across processes.
+
+        An attempt that fails further on has used the code up as well: nobody tries two verifiers.
+        """
+        spent = self.codes.spend(pool.id, Kind.CODE, value, remember=CODE_SECONDS)
         if spent is None:
             raise _invalid_grant("code_unknown")
         code = _decode(spent.value)
@@ -101,11 +100,21 @@ class AuthorizationCodeGrant:
         return code
 
 
-def _check_binding(code: AuthorizationCode, client: AppClient, request: TokenRequest) -> None:
+def _required(name: str, value: str | None) -> str:
+    if value is None:
+        raise OAuthError(
+            ErrorCode.INVALID_REQUEST,
+            f"The parameter {name} is missing.",
+            reason="parameter_missing",
+        )
+    return value
+
+
+def _check_binding(code: AuthorizationCode, client: AppClient, redirect_uri: str) -> None:
     """RFC 6749 4.1.3: issued to this client, for this very redirect URI."""
     if code.client_id != client.id:
         raise _invalid_grant("code_of_other_client")
-    if code.redirect_uri != request.redirect_uri:
+    if code.redirect_uri != redirect_uri:
         # The code and text Cognito uses here, where RFC 6749 would say invalid_grant.
         raise OAuthError(
             ErrorCode.UNAUTHORIZED_CLIENT, "invalid_redirect", reason="redirect_uri_differs"

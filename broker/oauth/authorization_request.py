@@ -29,6 +29,7 @@ _UNSUPPORTED = {
     "registration": ErrorCode.REGISTRATION_NOT_SUPPORTED,
 }
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+_RESOURCE = re.compile(r"[\x21-\x7e]{1,2048}")
 _LOCAL_USERS = "COGNITO"
 
 
@@ -42,7 +43,7 @@ def verify_redirect(params: Parameters, pool: UserPool) -> tuple[AppClient, Clie
     client = pool.clients.get(client_id)
     uri = params.get("redirect_uri")
     if uri is None and client is not None and "redirect_uri" not in params.repeated:
-        uri = _default_redirect(client)
+        uri = default_redirect(client)
     if uri is None:
         uri = _required(params, "redirect_uri")
     if "redirect_uri" in params.repeated or client is None or uri not in client.callback_urls:
@@ -65,6 +66,7 @@ def parse(
 ) -> AuthorizationRequest:
     """Read the rest of the request. Raises ``OAuthError``, which the app is told at ``redirect``."""
     refuse_repeated(params, _KNOWN)
+    refuse_other_encodings(params, _KNOWN)
     _refuse_request_objects(params)
     response_type = _response_type(params, client)
     _check_response_mode(params, response_type)
@@ -94,6 +96,23 @@ def refuse_repeated(params: Parameters, names: tuple[str, ...]) -> None:
         )
 
 
+def refuse_other_encodings(params: Parameters, names: tuple[str, ...]) -> None:
+    """RFC 6749 appendix B: values are UTF-8. Other bytes could be neither stored nor signed."""
+    for name in names:
+        value = params.get(name)
+        if value is not None and not value.isascii() and not _is_unicode(value):
+            raise OAuthError(
+                ErrorCode.INVALID_REQUEST,
+                f"The parameter {name} is not UTF-8.",
+                reason="parameter_encoding",
+            )
+
+
+def _is_unicode(value: str) -> bool:
+    """Bytes that are not UTF-8 were read as lone surrogates, which no encoder takes."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def _required(params: Parameters, name: str) -> str:
     value = params.get(name)
     if value is None or name in params.repeated:
@@ -105,8 +124,8 @@ def _required(params: Parameters, name: str) -> str:
     return value
 
 
-def _default_redirect(client: AppClient) -> str | None:
-    """``DefaultRedirectURI`` stands in for a client with exactly one provider."""
+def default_redirect(client: AppClient) -> str | None:
+    """``DefaultRedirectURI`` stands in where a client with exactly one provider sends no URI."""
     return client.default_redirect_uri if len(client.providers) == 1 else None
 
 
@@ -228,15 +247,19 @@ def _resource(params: Parameters) -> str | None:
     value = params.get("resource")
     if value is None:
         return None
-    try:
-        url = urlsplit(value)
-        plain_http = url.scheme == "http" and url.hostname != "localhost"
-    except ValueError:
-        url, plain_http = None, True
-    if url is None or not url.scheme or plain_http or "#" in value or not (url.netloc or url.path):
+    if not _RESOURCE.fullmatch(value) or not _is_resource(value):
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,
             "The resource must be an absolute URL with https, http://localhost or a custom scheme.",
             reason="resource_invalid",
         )
     return value
+
+
+def _is_resource(value: str) -> bool:
+    try:
+        url = urlsplit(value)
+        plain_http = url.scheme == "http" and url.hostname != "localhost"
+    except ValueError:
+        return False
+    return bool(url.scheme) and not plain_http and "#" not in value and bool(url.netloc or url.path)

@@ -17,7 +17,6 @@ from broker.model.errors import ErrorCode, OAuthError
 from broker.model.login import LinkedIdentity, UserProfile
 from broker.model.pool import VERIFIED_FLAGS, AppClient, Conformance, UserPool
 from broker.model.tokens import Authorization
-from broker.oauth.scopes import OPENID
 
 _EMAIL = ("email", "email_verified")
 _PHONE = ("phone_number", "phone_number_verified")
@@ -27,7 +26,7 @@ _PROFILE = (
 )  # fmt: skip
 _ATTRIBUTE_SCOPES = frozenset({"email", "phone", "profile"})
 _PAIRS = {"email": _EMAIL, "phone": _PHONE}
-_INTEGER = re.compile(r"-?[0-9]{1,15}")
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]*)?")
 
 
 def require_readable(client: AppClient, scopes: tuple[str, ...]) -> None:
@@ -108,15 +107,21 @@ def userinfo_claims(
     user: UserProfile, client: AppClient, scopes: tuple[str, ...], pool: UserPool
 ) -> dict[str, object]:
     """The body of ``/oauth2/userInfo``: flat strings for ``cognito``, JSON types for ``oidc``."""
-    visible = {
-        n: v for n, v in user.attributes.items() if n in _shown(client, scopes, pool) and v.strip()
-    }
+    shown = _shown(client, scopes, pool)
+    visible = _present({n: v for n, v in user.attributes.items() if n in shown})
     if pool.conformance is Conformance.OIDC:
         return {"sub": user.sub, **_typed(visible), "username": user.username}
     claims: dict[str, object] = {"sub": user.sub, **visible, "username": user.username}
-    if user.identities and OPENID in scopes:
+    if user.identities:
         claims["identities"] = identities_attribute(user.identities)
     return claims
+
+
+def readable_attributes(user: UserProfile, client: AppClient) -> dict[str, str]:
+    """All that ``client`` may read of ``user``, as the profile has it: ``GetUser``'s attributes."""
+    visible = _present({n: v for n, v in user.attributes.items() if n in client.read_attributes})
+    identities = {"identities": identities_attribute(user.identities)} if user.identities else {}
+    return {"sub": user.sub, **identities, **visible}
 
 
 def identities_attribute(identities: Iterable[LinkedIdentity]) -> str:
@@ -170,16 +175,16 @@ def _attribute_claims(
     """Attributes in the ID token; with ``Conformance: oidc`` they are userInfo's alone."""
     if pool.conformance is Conformance.OIDC:
         return {}
-    shown = _readable(user.attributes, client)
-    if any(scope in _ATTRIBUTE_SCOPES for scope in scopes):
-        shown &= _by_scope(user.attributes, scopes)
-    return _typed({n: v for n, v in user.attributes.items() if n in shown and v.strip()})
+    shown = client.read_attributes
+    if _names_attributes(scopes):
+        shown &= _by_scope(shown, scopes)
+    return _typed(_present({n: v for n, v in user.attributes.items() if n in shown}))
 
 
 def _shown(client: AppClient, scopes: tuple[str, ...], pool: UserPool) -> frozenset[str]:
     """Names of the attributes userInfo shows for these scopes."""
     readable = client.read_attributes
-    if not any(scope in _ATTRIBUTE_SCOPES for scope in scopes):
+    if not _names_attributes(scopes):
         return frozenset() if pool.conformance is Conformance.OIDC else readable
     by_scope = _by_scope(readable, scopes)
     if pool.conformance is Conformance.COGNITO:
@@ -188,8 +193,9 @@ def _shown(client: AppClient, scopes: tuple[str, ...], pool: UserPool) -> frozen
     return readable & by_scope
 
 
-def _readable(names: Iterable[str], client: AppClient) -> frozenset[str]:
-    return client.read_attributes.intersection(names)
+def _names_attributes(scopes: tuple[str, ...]) -> bool:
+    """``openid`` without any of these shows all attributes, with them only theirs."""
+    return not _ATTRIBUTE_SCOPES.isdisjoint(scopes)
 
 
 def _by_scope(names: Iterable[str], scopes: tuple[str, ...]) -> frozenset[str]:
@@ -203,6 +209,15 @@ def _by_scope(names: Iterable[str], scopes: tuple[str, ...]) -> frozenset[str]:
     return frozenset(shown)
 
 
+def _present(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Blank values are left out (OIDC Core 5.3.2); flags are ``true`` or ``false``."""
+    return {
+        name: value.lower() if name in VERIFIED_FLAGS else value
+        for name, value in attributes.items()
+        if value.strip()
+    }
+
+
 def _typed(attributes: Mapping[str, str]) -> dict[str, object]:
     """Attribute values in the JSON types of OIDC Core 5.1; custom attributes stay strings."""
     return {name: _typed_value(name, value) for name, value in attributes.items()}
@@ -210,9 +225,9 @@ def _typed(attributes: Mapping[str, str]) -> dict[str, object]:
 
 def _typed_value(name: str, value: str) -> object:
     if name in VERIFIED_FLAGS:
-        return value.lower() == "true"
-    if name == "updated_at" and _INTEGER.fullmatch(value):
-        return int(value)
+        return value == "true"
+    if name == "updated_at" and _NUMBER.fullmatch(value):
+        return int(value.partition(".")[0])
     if name == "address":
         return {"formatted": value}
     return value

@@ -83,7 +83,12 @@ def _from_basic(encoded: str, form: Parameters) -> tuple[_Credentials, ...]:
 def _secret_fits(client: AppClient | None, secrets: tuple[str, ...]) -> bool:
     """Compare every reading in constant time; a public client must send none."""
     expected = _NO_SECRET if client is None or client.secret is None else client.secret
-    matches = [hmac.compare_digest(expected.encode(), secret.encode()) for secret in secrets]
+    matches = [hmac.compare_digest(_bytes(expected), _bytes(secret)) for secret in secrets]
     if client is None:
         return False
     return not secrets if client.is_public else any(matches)
+
+
+def _bytes(secret: str) -> bytes:
+    """What is not UTF-8 was read as surrogates; it must fail to match, not fail to encode."""
+    return secret.encode("utf-8", "surrogatepass")

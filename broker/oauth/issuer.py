@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, RSAKey
+from joserfc.jws import JWSRegistry
 
 from broker.model.errors import ErrorCode, OAuthError
 from broker.model.login import UserProfile
@@ -172,36 +173,39 @@ class PoolIssuer:
         payload = self._verify(token, self._access_keys, token_use="access")
         expiry = payload.get("exp")
         if not isinstance(expiry, int) or expiry <= self.clock.now():
-            raise _invalid_token()
+            raise invalid_token("access_token_expired")
         return payload
 
-    def verify_id_token_hint(self, token: str) -> Claims:
-        """The claims of an ID token of ours, expired or not (OIDC Core 3.1.2.1 ``id_token_hint``)."""
+    def verify_id_token(self, token: str) -> Claims:
+        """The claims of an ID token of ours, expired or not. Raises like ``verify_access_token``."""
         return self._verify(token, self._id_keys, token_use="id")
 
     def _verify(self, token: str, keys: KeySet, *, token_use: str) -> Claims:
         try:
-            payload = jwt.decode(token, keys, algorithms=_algorithms(self.keys)).claims
+            payload = jwt.decode(token, keys, registry=self._registry).claims
         except (JoseError, ValueError, TypeError) as error:
-            raise _invalid_token() from error
+            raise invalid_token("token_not_ours") from error
         if payload.get("iss") != self.pool.issuer or payload.get("token_use") != token_use:
-            raise _invalid_token()
+            raise invalid_token("token_not_ours")
         return payload
 
-
-def _algorithms(keys: PoolKeys) -> list[str]:
-    """Exactly what this pool signs with: no ``none``, no HMAC."""
-    return sorted({key.algorithm.value for key in (*keys.id_token, *keys.access_token)})
+    @cached_property
+    def _registry(self) -> JWSRegistry:
+        """Exactly the algorithms this pool signs with: no ``none``, no HMAC."""
+        keys = (*self.keys.id_token, *self.keys.access_token)
+        return JWSRegistry(algorithms=sorted({key.algorithm.value for key in keys}))
 
 
 def _verification_keys(signers: Sequence[TokenSigner]) -> KeySet:
     return KeySet.import_key_set({"keys": [dict(signer.public_jwk()) for signer in signers]})  # type: ignore[arg-type]  # joserfc types the members of a JWK one by one
 
 
-def _invalid_token() -> OAuthError:
+def invalid_token(reason: str) -> OAuthError:
+    """One text for every fault of a token, Cognito's; ``reason`` tells them apart in the log."""
     return OAuthError(
         ErrorCode.INVALID_TOKEN,
         "Access token is expired, disabled, or deleted, or the user has globally signed out.",
+        reason=reason,
     )
 
 

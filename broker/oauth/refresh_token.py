@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 from broker.model.errors import ErrorCode, OAuthError
 from broker.model.login import UserProfile
-from broker.model.pool import AppClient, UserPool
+from broker.model.pool import AppClient, Flow, UserPool
 from broker.model.tokens import Authorization, AuthorizationCode, TokenFamily, TokenRequest
 from broker.oauth.claims import require_readable
 from broker.ports import Clock, RefreshTokenStore, Rotation, UserDirectory
 
 _log = logging.getLogger(__name__)
-_MAX_ACCESS_TOKEN_SECONDS = 86400
+
+
+_DOTS_OF_A_JWT = 2
 
 
 def new_token() -> str:
@@ -58,8 +60,31 @@ class RefreshTokens:
 
     def revoke(self, pool: UserPool, origin_jti: str) -> None:
         """End a family; the mark outlives every access token it can have issued."""
-        until = int(self.clock.now()) + _MAX_ACCESS_TOKEN_SECONDS
+        longest = max((client.lifetimes.access for client in pool.clients.values()), default=0)
+        until = int(self.clock.now()) + longest
         self.store.revoke(pool.id, origin_jti, remember_until=until)
+
+    def revoke_token(self, pool: UserPool, client: AppClient, token: str) -> None:
+        """RFC 7009 2.1: end the family of a refresh token of ``client``, as often as asked.
+
+        A token of another client is left alone, and nobody learns that it exists. Raises
+        ``OAuthError``: ``invalid_request`` where the client has revocation switched off,
+        ``unsupported_token_type`` for a JWT, which none of our refresh tokens is.
+        """
+        if not client.revocation:
+            raise OAuthError(
+                ErrorCode.INVALID_REQUEST,
+                "Token revocation is off for this client; see EnableTokenRevocation.",
+                reason="revocation_off",
+            )
+        if token.count(".") == _DOTS_OF_A_JWT:
+            raise OAuthError(
+                ErrorCode.UNSUPPORTED_TOKEN_TYPE,
+                "Only a refresh token can be revoked; its access and ID tokens end with it.",
+            )
+        family = self.store.lookup(pool.id, token)
+        if family is not None and family.client_id == client.id:
+            self.revoke(pool, family.origin_jti)
 
     def is_live(self, pool: UserPool, origin_jti: str) -> bool:
         return not self.store.is_revoked(pool.id, origin_jti)
@@ -71,6 +96,7 @@ class RefreshTokenGrant:
 
     refresh_tokens: RefreshTokens
     directory: UserDirectory
+    clock: Clock
 
     def authorize(self, pool: UserPool, client: AppClient, request: TokenRequest) -> Authorization:
         """Raises ``OAuthError``: ``invalid_grant`` for a token that is not live or not this client's."""
@@ -80,10 +106,14 @@ class RefreshTokenGrant:
                 "The parameter refresh_token is missing.",
                 reason="parameter_missing",
             )
-        family = self._family(pool, client, request.refresh_token)
+        if not client.allows(Flow.CODE):
+            raise OAuthError(
+                ErrorCode.UNAUTHORIZED_CLIENT,
+                "The client does not allow the code flow any more; see AllowedOAuthFlows.",
+            )
+        family, user = self.read(pool, client, request.refresh_token)
         scopes = _narrowed(request.scopes, family.scopes)
         require_readable(client, scopes)
-        user = self._user(pool, family)
         return Authorization(
             client=client,
             user=user,
@@ -94,19 +124,35 @@ class RefreshTokenGrant:
             refresh_token=self._rotate(pool, client, family, request.refresh_token),
         )
 
-    def _family(self, pool: UserPool, client: AppClient, token: str) -> TokenFamily:
+    def read(
+        self, pool: UserPool, client: AppClient, token: str
+    ) -> tuple[TokenFamily, UserProfile]:
+        """What ``token`` stands for, and its user; uses nothing up. Raises ``OAuthError``.
+
+        Under rotation a token that was replaced is read too: ``rotate`` tells grace from theft.
+        """
         store = self.refresh_tokens.store
         find = store.lookup if client.rotation else store.find
         family = find(pool.id, token)
         if family is None or family.client_id != client.id:
-            raise _invalid_grant("refresh_token_unknown")
-        return family
-
-    def _user(self, pool: UserPool, family: TokenFamily) -> UserProfile:
+            raise self._refusal(pool, client, token)
         user = self.directory.by_sub(pool.id, family.sub)
-        if user is None or not user.enabled or family.auth_time < user.tokens_valid_after:
+        if user is None:
+            raise _invalid_grant("user_unknown")
+        if not user.enabled:
             raise _invalid_grant("user_disabled")
-        return user
+        if family.issued_at < user.tokens_valid_after:
+            raise _invalid_grant("refresh_token_revoked")
+        return family, user
+
+    def _refusal(self, pool: UserPool, client: AppClient, token: str) -> OAuthError:
+        """Why a token is not live: the same on the wire, told apart in the log."""
+        family = self.refresh_tokens.store.lookup(pool.id, token)
+        if family is None or family.client_id != client.id:
+            return _invalid_grant("refresh_token_unknown")
+        if family.expires_at <= self.clock.now():
+            return _invalid_grant("refresh_token_expired")
+        return _invalid_grant("refresh_token_revoked")
 
     def _rotate(
         self, pool: UserPool, client: AppClient, family: TokenFamily, old: str
@@ -124,7 +170,7 @@ class RefreshTokenGrant:
             _log.warning("refresh_token_reused", extra={"pool": pool.id, "client": client.id})
             raise _invalid_grant("refresh_token_reused")
         if outcome is Rotation.UNKNOWN:
-            raise _invalid_grant("refresh_token_unknown")
+            raise self._refusal(pool, client, old)
         return new
 
 

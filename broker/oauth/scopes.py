@@ -30,12 +30,12 @@ def granted_scopes(requested: str | None, client: AppClient, pool: UserPool) -> 
 
 def split_scopes(text: str) -> tuple[str, ...]:
     """RFC 6749 3.3: space-delimited, the order of no meaning, repetitions dropped."""
-    return tuple(dict.fromkeys(text.split(" "))) if text.strip(" ") else ()
+    return tuple(dict.fromkeys(scope for scope in text.split(" ") if scope))
 
 
 def refuse_foreign(scopes: tuple[str, ...], client: AppClient) -> None:
     """Scopes never widen beyond ``AllowedOAuthScopes``."""
-    if any(scope not in client.scopes for scope in scopes if scope):
+    if any(scope not in client.scopes for scope in scopes):
         raise OAuthError(
             ErrorCode.INVALID_SCOPE,
             "A scope is not in the client's AllowedOAuthScopes.",

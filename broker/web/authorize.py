@@ -7,10 +7,11 @@ from flask import Response, request
 from broker.login.broker import Broker
 from broker.login.flow import SignInRefusedError
 from broker.model.errors import ErrorCode, OAuthError
-from broker.model.login import AuthorizationRequest, UpstreamRequest
+from broker.model.login import AuthorizationRequest, LoginSession, UpstreamRequest
 from broker.model.parameters import Parameters
 from broker.model.pool import AppClient
 from broker.oauth.authorization_request import parse, verify_redirect
+from broker.oauth.id_token_hint import read_hint
 from broker.web import context, errors, pages
 from broker.web.context import Site
 from broker.web.language import language_of
@@ -39,7 +40,7 @@ def _answer(
     """A live session answers at once; else off to the provider; else let the person choose."""
     cookie = context.session_cookie(request)
     session = broker.sessions.reusable(site.pool, client, asked, cookie)
-    if session is not None:
+    if session is not None and _is_meant(broker, site, params.get("id_token_hint"), session):
         answer = broker.flow.answer(site.pool, client, asked, session)
         return errors.to_app(asked.redirect, answer)
     if "none" in asked.prompt:
@@ -52,6 +53,14 @@ def _answer(
             content_type=None,
         )
     return _send_upstream(broker, site, asked, provider)
+
+
+def _is_meant(broker: Broker, site: Site, token: str | None, session: LoginSession) -> bool:
+    """OIDC Core 3.1.2.1: a hint about somebody else, or one that is not ours, gets no silent answer."""
+    if token is None:
+        return True
+    hint = read_hint(token, broker.issuers.of(site.pool))
+    return hint is not None and hint.sub == session.sub
 
 
 def _only_provider(site: Site, client: AppClient) -> str | None:
@@ -72,11 +81,11 @@ def _send_upstream(
     return response
 
 
-def upstream_response(outgoing: UpstreamRequest) -> Response:
+def upstream_response(outgoing: UpstreamRequest, *, purpose: Purpose = Purpose.SIGN_IN) -> Response:
     """To the provider: by redirect, or by a form where it takes only that."""
     if outgoing.form is not None:
         return pages.form_post_page(
-            outgoing.url, outgoing.form, purpose=Purpose.SIGN_IN, lang=language_of(request)
+            outgoing.url, outgoing.form, purpose=purpose, lang=language_of(request)
         )
     return Response(
         status=302, headers={**errors.NO_STORE, "Location": outgoing.url}, content_type=None

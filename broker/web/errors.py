@@ -30,6 +30,7 @@ JSON_PATHS = frozenset(
 """Paths whose callers read JSON, errors included."""
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+BASIC_CHALLENGE = 'Basic realm="token"'
 
 _STATUS_PAGES = {
     404: PageError.NOT_FOUND,

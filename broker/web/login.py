@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from broker.login.broker import Broker
-from broker.model.errors import OAuthError
+from broker.model.errors import ErrorCode, OAuthError
 from broker.model.parameters import Parameters
 from broker.model.pool import AppClient, IdentityProvider, ProviderType, UserPool
 from broker.oauth.authorization_request import parse, verify_redirect
@@ -30,7 +30,9 @@ def login(broker: Broker, site: Site) -> Response:
     except OAuthError as error:
         return errors.refused_request(error, params.get("client_id"))
     try:
-        parse(params, site.pool, client, redirect)
+        asked = parse(params, site.pool, client, redirect)
+        if "none" in asked.prompt:
+            raise OAuthError(ErrorCode.LOGIN_REQUIRED, "Nobody is signed in.")
     except OAuthError as error:
         return errors.error_to_app(redirect, error.code, error.description)
     email = params.get("email")

@@ -45,7 +45,7 @@ def refused(error: OAuthError) -> Response:
     if error.code is not ErrorCode.INVALID_CLIENT or "Authorization" not in request.headers:
         return errors.json_error(error)
     response = errors.json_error(error, 401)
-    response.headers["WWW-Authenticate"] = 'Basic realm="token"'
+    response.headers["WWW-Authenticate"] = errors.BASIC_CHALLENGE
     return response
 
 

@@ -6,10 +6,8 @@ from flask import Response, request
 
 from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError
-from broker.model.login import UserProfile
-from broker.model.pool import UserPool
-from broker.model.tokens import Claims
 from broker.oauth.claims import userinfo_claims
+from broker.oauth.issuer import invalid_token
 from broker.oauth.scopes import OPENID
 from broker.web import context, errors
 from broker.web.context import Site
@@ -20,37 +18,12 @@ _FORM = "application/x-www-form-urlencoded"
 def userinfo(broker: Broker, site: Site) -> Response:
     """GET or POST with a Bearer header, or POST with ``access_token`` in the form (RFC 6750 2)."""
     try:
-        claims = broker.issuers.of(site.pool).verify_access_token(_presented_token())
-        scopes = tuple(str(claims.get("scope", "")).split())
-        if OPENID not in scopes:
-            raise _invalid_token()
-        client = site.pool.clients.get(str(claims.get("client_id")))
-        if client is None:
-            raise _invalid_token()
-        user = live_user(broker, site.pool, claims)
+        live = broker.access_tokens.live(site.pool, _presented_token())
+        if OPENID not in live.scopes:
+            raise invalid_token("openid_missing")
     except OAuthError as error:
         return refused(error)
-    return errors.json_response(userinfo_claims(user, client, scopes, site.pool))
-
-
-def live_user(broker: Broker, pool: UserPool, claims: Claims) -> UserProfile:
-    """The token's user, if the token is still good: not revoked, user alive and not signed out.
-
-    Raises ``OAuthError`` (``invalid_token``). Tokens without ``origin_jti`` name their family in
-    ``event_id``.
-    """
-    family = claims.get("origin_jti") or claims.get("event_id")
-    user = broker.directory.by_sub(pool.id, str(claims.get("sub")))
-    if user is None or not user.enabled or not _signed_in_after(claims, user):
-        raise _invalid_token()
-    if not broker.refresh_tokens.is_live(pool, str(family)):
-        raise _invalid_token()
-    return user
-
-
-def _signed_in_after(claims: Claims, user: UserProfile) -> bool:
-    auth_time = claims.get("auth_time")
-    return isinstance(auth_time, int) and auth_time >= user.tokens_valid_after
+    return errors.json_response(userinfo_claims(live.user, live.client, live.scopes, site.pool))
 
 
 def refused(error: OAuthError) -> Response:
@@ -84,10 +57,3 @@ def _presented_token() -> str:
 
 def _bad_request() -> OAuthError:
     return OAuthError(ErrorCode.INVALID_REQUEST, "Bad OAuth2 request at UserInfo Endpoint")
-
-
-def _invalid_token() -> OAuthError:
-    return OAuthError(
-        ErrorCode.INVALID_TOKEN,
-        "Access token is expired, disabled, or deleted, or the user has globally signed out.",
-    )

@@ -1,0 +1,65 @@
+"""Access tokens that come back to the broker: at userInfo and at the token API.
+
+Elsewhere an access token is good until it expires; here its revocation and its user count as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from broker.model.login import UserProfile
+from broker.model.pool import AppClient, UserPool
+from broker.model.tokens import Claims
+from broker.oauth.issuer import Issuers, invalid_token
+from broker.oauth.refresh_token import RefreshTokens
+from broker.ports import UserDirectory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveToken:
+    """An access token that is good now, and whose it is."""
+
+    user: UserProfile
+    client: AppClient
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessTokens:
+    """Reads access tokens of users; those of client_credentials have no user and are refused."""
+
+    issuers: Issuers
+    directory: UserDirectory
+    refresh_tokens: RefreshTokens
+
+    def live(self, pool: UserPool, token: str) -> LiveToken:
+        """Raises ``OAuthError`` (``invalid_token``) for a token that is not ours or not good any more."""
+        claims = self.issuers.of(pool).verify_access_token(token)
+        client = pool.clients.get(str(claims.get("client_id")))
+        if client is None or not client.oauth_enabled:
+            raise invalid_token("client_disabled")
+        return LiveToken(
+            user=self._user(pool, claims),
+            client=client,
+            scopes=tuple(str(claims.get("scope", "")).split()),
+        )
+
+    def _user(self, pool: UserPool, claims: Claims) -> UserProfile:
+        user = self.directory.by_sub(pool.id, str(claims.get("sub")))
+        if user is None:
+            raise invalid_token("user_unknown")
+        if not user.enabled:
+            raise invalid_token("user_disabled")
+        if not _issued_after_sign_out(claims, user):
+            raise invalid_token("access_token_revoked")
+        # Tokens without ``origin_jti`` name their family in ``event_id``.
+        family = claims.get("origin_jti") or claims.get("event_id")
+        if not self.refresh_tokens.is_live(pool, str(family)):
+            raise invalid_token("access_token_revoked")
+        return user
+
+
+def _issued_after_sign_out(claims: Claims, user: UserProfile) -> bool:
+    """Whether the token is younger than the user's last sign-out everywhere, if there was one."""
+    issued_at = claims.get("iat")
+    return isinstance(issued_at, int) and issued_at >= user.tokens_valid_after
