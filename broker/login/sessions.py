@@ -78,7 +78,7 @@ class Sessions:
             return True
         # OIDC Core 3.1.2.1: max_age=0 means prompt=login, however young the session is.
         age = self.clock.now() - session.auth_time
-        return 0 < request.max_age and age <= request.max_age
+        return request.max_age > 0 and age <= request.max_age
 
     def current(self, pool: UserPool, cookie: str | None) -> LoginSession | None:
         return None if cookie is None else self.store.get(pool.id, cookie)
