@@ -33,16 +33,18 @@ MAX_ATTRIBUTES = 128
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much document is read. c14n costs elements times namespace declarations in scope."""
+    """How much document is read. ``lookups`` bounds the product of elements and namespace
+    declarations, since c14n may look at every declaration in scope for every element."""
 
     elements: int
     declarations: int
+    lookups: int
 
 
-MESSAGE = Limits(elements=6_000, declarations=1_024)
+MESSAGE = Limits(elements=6_000, declarations=1_024, lookups=2_000_000)
 """Above anything that 100,000 characters of base64 can hold and still mean something."""
 
-METADATA = Limits(elements=500_000, declarations=100_000)
+METADATA = Limits(elements=500_000, declarations=100_000, lookups=1_000_000_000)
 """Metadata comes from the administrator, and may be the aggregate of a federation."""
 
 
@@ -75,13 +77,16 @@ def parse(data: bytes, limits: Limits = MESSAGE) -> Element:
 
 def canonical(element: Element, inclusive_prefixes: Sequence[str] = ()) -> bytes:
     """Exclusive XML Canonicalization 1.0 without comments, of ``element`` and all below it."""
-    data = etree.tostring(
-        element,
-        method="c14n",
-        exclusive=True,
-        with_comments=False,
-        inclusive_ns_prefixes=list(inclusive_prefixes),
-    )
+    try:
+        data = etree.tostring(
+            element,
+            method="c14n",
+            exclusive=True,
+            with_comments=False,
+            inclusive_ns_prefixes=list(inclusive_prefixes),
+        )
+    except etree.C14NError as fault:
+        raise XmlError("a canonical form", "none (a relative namespace URI?)") from fault
     # An empty output would have a well-known digest, whatever the document says.
     if not data.startswith(b"<"):
         raise XmlError("a canonical form", "nothing")
@@ -174,8 +179,8 @@ def _is_within(limits: Limits, data: bytes) -> None:
     if opened > limits.elements:
         raise XmlError(f"at most {limits.elements} elements", str(opened))
     declared = data.count(b"xmlns")
-    if declared > limits.declarations:
-        raise XmlError(f"at most {limits.declarations} namespace declarations", str(declared))
+    if declared > limits.declarations or opened * declared > limits.lookups:
+        raise XmlError("fewer namespace declarations", f"{declared} over {opened} elements")
 
 
 def _has_no_dtd(root: Element) -> None:

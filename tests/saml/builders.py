@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -41,6 +42,25 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 def at(offset: float = 0) -> str:
     """``NOW + offset`` as xs:dateTime."""
     return datetime.fromtimestamp(NOW + offset, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@lru_cache
+def rsa_key(owner: str, bits: int = 2048) -> rsa.RSAPrivateKey:
+    """``owner``'s key, made once per run: RSA key generation is the slowest thing in these tests."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+
+
+@lru_cache
+def ec_key(owner: str, curve: type[ec.EllipticCurve] = ec.SECP256R1) -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(curve())
+
+
+def pem(key: PrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
 
 
 def optional(name: str, value: str | None) -> str:
@@ -177,7 +197,11 @@ _HASHES = {
 
 def c14n(element: etree._Element, prefixes: str | None = None) -> bytes:
     return etree.tostring(
-        element, method="c14n", exclusive=True, inclusive_ns_prefixes=(prefixes or "").split()
+        element,
+        method="c14n",
+        exclusive=True,
+        with_comments=False,
+        inclusive_ns_prefixes=(prefixes or "").split(),
     )
 
 
@@ -226,6 +250,10 @@ def sign(xml: str, element_id: str, key: PrivateKey, recipe: Recipe = RECIPE) ->
     for offset, element in enumerate(holder):
         target.insert(at_index + offset, element)
     return etree.tostring(root, encoding="unicode")
+
+
+def certificate_pem(key: PrivateKey) -> bytes:
+    return f"-----BEGIN CERTIFICATE-----\n{certificate(key)}\n-----END CERTIFICATE-----\n".encode()
 
 
 def certificate(key: PrivateKey, *, days: int = 365) -> str:

@@ -1,0 +1,195 @@
+"""The parser refuses what nobody needs to send, and loses nothing of what it reads."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.saml import xml
+
+DTD = b'<!DOCTYPE a [<!ENTITY e "x">]>'
+
+
+def nested(levels: int) -> bytes:
+    return b"<a>" * levels + b"</a>" * levels
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"<!DOCTYPE a><a/>",
+        DTD + b"<a>&e;</a>",
+        b'<?xml version="1.0"?>' + DTD + b"<a/>",
+        b"<!-- " + b"x" * 5000 + b" -->\n<?pi?>" + DTD + b"<a/>",
+        b'\xef\xbb\xbf<?xml version="1.0"?><!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
+        (DTD + b"<a/>").decode().encode("utf-16"),
+        ('<?xml version="1.0" encoding="UTF-16"?>' + DTD.decode() + "<a/>").encode("utf-16"),
+    ],
+)
+def test_a_dtd_refuses(document: bytes) -> None:
+    with pytest.raises(xml.XmlError) as refusal:
+        xml.parse(document)
+    assert refusal.value.expected == "no DTD"
+
+
+def test_text_that_looks_like_a_dtd_is_text() -> None:
+    root = xml.parse(b"<a><![CDATA[<!DOCTYPE a>]]></a>")
+    assert xml.text(root) == "<!DOCTYPE a>"
+
+
+def test_utf_16_is_xml() -> None:
+    assert xml.text(xml.parse("<a>grüße</a>".encode("utf-16"))) == "grüße"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"text",
+        b"<a>",
+        b"<a></b>",
+        b"<a/><b/>",
+        b"<a>&e;</a>",
+        b"<p:a/>",
+        b'<a x="1" x="2"/>',
+        b'<a xmlns:p="u" xmlns:q="u" p:x="1" q:x="2"/>',
+        b"<a>\x00</a>",
+        b"\xff\xfe\xff",
+    ],
+)
+def test_what_is_not_well_formed_refuses(document: bytes) -> None:
+    with pytest.raises(xml.XmlError):
+        xml.parse(document)
+
+
+def test_depth_ends_at_64() -> None:
+    xml.parse(nested(64))
+    with pytest.raises(xml.XmlError, match="levels"):
+        xml.parse(nested(65))
+
+
+def test_five_thousand_elements_are_fine_and_six_thousand_are_the_end() -> None:
+    xml.parse(b"<a>" + b"<b></b>" * 5000 + b"</a>")
+    with pytest.raises(xml.XmlError, match="elements"):
+        xml.parse(b"<a>" + b"<b/>" * 6000 + b"</a>")
+
+
+def test_attributes_of_one_element_are_bounded() -> None:
+    def crowded(count: int) -> bytes:
+        return b"<a><b " + b" ".join(b'x%d=""' % i for i in range(count)) + b"/></a>"
+
+    xml.parse(crowded(128))
+    with pytest.raises(xml.XmlError, match="attributes"):
+        xml.parse(crowded(129))
+
+
+def test_namespace_declarations_are_bounded() -> None:
+    def declaring(count: int) -> bytes:
+        return b"<a " + b" ".join(b'xmlns:x%d="u"' % i for i in range(count)) + b"/>"
+
+    xml.parse(declaring(1024))
+    with pytest.raises(xml.XmlError, match="declarations"):
+        xml.parse(declaring(1025))
+
+
+def test_declarations_and_elements_are_bounded_together() -> None:
+    def mixed(elements: int) -> bytes:
+        declared = b" ".join(b'xmlns:x%d="u"' % i for i in range(500))
+        return b"<a " + declared + b">" + b"<b/>" * elements + b"</a>"
+
+    xml.parse(mixed(3999))
+    with pytest.raises(xml.XmlError, match="declarations"):
+        xml.parse(mixed(4000))
+
+
+def test_metadata_may_be_larger() -> None:
+    xml.parse(b"<a>" + b"<b/>" * 20_000 + b"</a>", xml.METADATA)
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "ad<!-- c -->min",
+        "<!---->admin",
+        "ad<?pi data?>min",
+        "ad<![CDATA[m]]>in",
+        "<b>ad</b>m<b><c>i</c>n</b>",
+    ],
+)
+def test_text_is_all_the_text(markup: str) -> None:
+    assert xml.text(xml.parse(f"<a>{markup}</a>".encode())) == "admin"
+
+
+def test_plain_text_takes_no_elements() -> None:
+    assert xml.plain_text(xml.parse(b"<a>ad<!-- c -->min</a>")) == "admin"
+    with pytest.raises(xml.XmlError, match="text in a"):
+        xml.plain_text(xml.parse(b"<a>admin<b/></a>"))
+
+
+def test_only_child_is_one() -> None:
+    assert xml.only_child(xml.parse(b"<a><b/><c/></a>"), "b").tag == "b"
+    for document in (b"<a/>", b"<a><b/><b/></a>", b"<a><c><b/></c></a>"):
+        with pytest.raises(xml.XmlError, match="one b in a"):
+            xml.only_child(xml.parse(document), "b")
+
+
+@pytest.mark.parametrize(
+    "twins",
+    [
+        b'<a ID="x"><b ID="x"/></a>',
+        b'<a ID="x"><b Id="x"/></a>',
+        b'<a Id="x"><b xml:id="x"/></a>',
+    ],
+)
+def test_ids_are_unique_over_all_spellings(twins: bytes) -> None:
+    assert not xml.ids_are_unique(xml.parse(twins)[0])
+    assert xml.ids_are_unique(xml.parse(twins.replace(b'"x"', b'"y"', 1)))
+
+
+def test_canonical_form_drops_comments_and_what_follows() -> None:
+    document = b'<r xmlns:u="urn:u" xmlns:n="urn:n">t<n:a b="2" a=\'1\'><!-- c --></n:a>tail</r>'
+    root = xml.parse(document)
+    assert xml.canonical(root[0]) == b'<n:a xmlns:n="urn:n" a="1" b="2"></n:a>'
+    assert xml.canonical(root[0], ["u"]).startswith(b'<n:a xmlns:n="urn:n" xmlns:u="urn:u" ')
+
+
+def test_what_has_no_canonical_form_refuses() -> None:
+    """A relative namespace URI (C14N 1.0, 1.3): it must not become an empty one."""
+    with pytest.raises(xml.XmlError, match="canonical"):
+        xml.canonical(xml.parse(b'<n:a xmlns:n="1"/>'))
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_tree_or_refused(data: bytes) -> None:
+    for document in (data, b"<a>" + data + b"</a>"):
+        with suppress(xml.XmlError):
+            root = xml.parse(document)
+            canonical = xml.canonical(root)
+            assert xml.text(xml.parse(canonical)) == xml.text(root)
+
+
+def hostile() -> dict[str, bytes]:
+    names = [b'xmlns:a%x="u:"' % i for i in range(2600)]
+    return {
+        "elements": b"<a>" + b"<b/>" * 18_000 + b"</a>",
+        "depth": b"<a>" * 25_000,
+        "attributes": b"<a " + b" ".join(b'a%x=""' % i for i in range(8000)) + b"/>",
+        "namespaces": b"<a " + b" ".join(names) + b">" + b"<b/>" * 8000 + b"</a>",
+        "comments in the prolog": b"<!---->" * 10_000 + b"<!DOCTYPE a><a/>",
+        "entities": b'<!DOCTYPE a [<!ENTITY a "aaaa">'
+        + b"".join(b'<!ENTITY %c "%s">' % (98 + i, b"&%c;" % (97 + i) * 10) for i in range(9))
+        + b"]><a>&j;</a>",
+    }
+
+
+@pytest.mark.parametrize("kind", hostile())
+def test_a_hostile_document_is_cheap(kind: str) -> None:
+    document = hostile()[kind]
+    started = time.process_time()
+    with pytest.raises(xml.XmlError):
+        xml.parse(document)
+    assert time.process_time() - started < 0.05
