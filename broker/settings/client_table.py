@@ -66,7 +66,7 @@ CLIENT = table(
         "WriteAttributes",
         _ATTRIBUTES,
         "What a sign-in through it may write.",
-        default="the standard ones",
+        default="all that are mapped",
     ),
     Member("AccessTokenValidity", _VALIDITY, "In TokenValidityUnits.AccessToken.", default="1"),
     Member("IdTokenValidity", _VALIDITY, "In TokenValidityUnits.IdToken.", default="1"),

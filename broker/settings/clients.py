@@ -173,6 +173,12 @@ def _secret_is_written(entry: Entry, _: Surroundings, reading: Reading) -> None:
         )
 
 
+def _pkce_is_kept(entry: Entry, _: Surroundings, reading: Reading) -> None:
+    """RFC 9700 2.1.1: a public client that does not use PKCE gives a code to whoever sees it."""
+    if entry.values.get("RequirePkce") is False and "ClientSecret" not in entry.given:
+        reading.warn(entry.place / "RequirePkce", "a public client without PKCE can lose its codes")
+
+
 _CHECKS: tuple[Callable[[Entry, Surroundings, Reading], None], ...] = (
     _providers_exist,
     _default_is_registered,
@@ -182,4 +188,5 @@ _CHECKS: tuple[Callable[[Entry, Surroundings, Reading], None], ...] = (
     _flows_fit,
     _somebody_can_sign_in,
     _secret_is_written,
+    _pkce_is_kept,
 )

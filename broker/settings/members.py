@@ -84,7 +84,8 @@ class Table:
         beside = {name: value for name, value in members.items() if name != self.wrapper}
         for name in sorted(inside.keys() & beside.keys()):
             reading.fault(place / name, f"stands here and inside {self.wrapper} (keep one)")
-        return (place if beside else place / self.wrapper), beside | inside
+        is_alone = beside.keys() <= self.let_through
+        return (place / self.wrapper if is_alone else place), beside | inside
 
     def _value(self, name: str, given: object, place: Place, reading: Reading) -> Any:
         member = self.members.get(name)

@@ -78,7 +78,33 @@ _CLIENT = (
     Member("authorize_scopes", Text(), "The scopes to ask for, separated as the provider likes."),
 )
 
-_SECRET = Member("client_secret", _PRESENT, "The secret shared with it.", required=True)
+_SECRET = Member("client_secret", _PRESENT, "The secret shared with it.")
+
+_PRIVATE_KEY = (
+    Member("private_key", _PRESENT, "The broker's private key, PEM with or without armour."),
+    Member("key_id", _PRESENT, "The id of that key."),
+)
+
+_SIGNATURES = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
+)
+
+_SIGNED = (
+    *_PRIVATE_KEY,
+    Member(
+        "token_endpoint_auth_signing_alg",
+        Choice(words=_SIGNATURES),
+        "The broker's own. How private_key_jwt is signed with private_key.",
+    ),
+    Member(
+        "id_token_signed_response_alg",
+        Choice(words=(*_SIGNATURES, "HS256", "HS384", "HS512")),
+        "The broker's own. The one algorithm its ID tokens may have.",
+        default="any of RSA, EC and EdDSA",
+    ),
+)
+"""What a provider of plain OpenID Connect may ask for besides."""
 
 _METHOD = Member(
     "attributes_request_method",
@@ -96,23 +122,32 @@ def _details(provider: ProviderType, *members: Member, issuer: Member = _ISSUER)
 
 DETAILS: Mapping[str, Table] = {
     ProviderType.SAML: _SAML,
-    ProviderType.OIDC: _details(ProviderType.OIDC, _SECRET, issuer=replace(_ISSUER, required=True)),
+    ProviderType.OIDC: _details(
+        ProviderType.OIDC, _SECRET, *_SIGNED, issuer=replace(_ISSUER, required=True)
+    ),
     ProviderType.GOOGLE: _details(ProviderType.GOOGLE, _SECRET),
     ProviderType.FACEBOOK: _details(
         ProviderType.FACEBOOK,
         _SECRET,
-        Member("api_version", _PRESENT, "Of the Graph API, such as v17.0."),
+        Member("api_version", _PRESENT, "Of the Graph API.", default="v17.0"),
     ),
     ProviderType.AMAZON: _details(ProviderType.AMAZON, _SECRET),
     ProviderType.APPLE: _details(
         ProviderType.APPLE,
         Member("team_id", _PRESENT, "The Apple developer team.", required=True),
-        Member("key_id", _PRESENT, "The id of the private key.", required=True),
-        Member("private_key", _PRESENT, "The key, in PEM with or without armour.", required=True),
+        *(replace(member, required=True) for member in _PRIVATE_KEY),
     ),
-    ProviderType.MICROSOFT: _details(ProviderType.MICROSOFT, _SECRET),
+    ProviderType.MICROSOFT: _details(
+        ProviderType.MICROSOFT,
+        _SECRET,
+        *_SIGNED,
+        Member("tenant", _PRESENT, "Its id or domain, or organizations.", default="common"),
+    ),
     ProviderType.GITHUB: _details(ProviderType.GITHUB, _SECRET),
 }
 
-EXTRA = ("api_version", "team_id", "key_id", "private_key")
-"""Members of one provider type only: they go to its connector by name."""
+EXTRA = (
+    *("api_version", "team_id", "tenant", "private_key", "key_id"),
+    *("token_endpoint_auth_signing_alg", "id_token_signed_response_alg"),
+)
+"""Members of some provider types only: they go to the connector by name."""

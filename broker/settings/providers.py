@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from broker.model.pool import (
@@ -19,17 +18,8 @@ from broker.settings.reading import Place, Reading, nearest
 _SOCIAL = frozenset(
     {ProviderType.GOOGLE, ProviderType.FACEBOOK, ProviderType.AMAZON, ProviderType.APPLE}
 )
-_ENDPOINTS = ("authorize_url", "token_url", "attributes_url", "jwks_uri")
 _USERNAME = "username"
 """A mapping key of OIDC and social providers that is no attribute: what the user is called by."""
-_DESCRIBED = re.compile(
-    r"https://(people\.googleapis\.com/v1/people/me\?personFields=|www\.googleapis\.com/oauth2/v4/token"
-    r"|accounts\.google\.com/o/oauth2/v2/auth"
-    r"|graph\.facebook\.com/v[0-9.]+/(me\?fields=|oauth/access_token)"
-    r"|www\.facebook\.com/v[0-9.]+/dialog/oauth|api\.amazon\.com/(user/profile|auth/o2/token)"
-    r"|www\.amazon\.com/ap/oa|appleid\.apple\.com/auth/(authorize|token))"
-)
-"""The URLs that DescribeIdentityProvider adds for social providers: what is built in anyway."""
 
 
 def build(
@@ -89,7 +79,7 @@ def _settings(entry: Entry, reading: Reading) -> SamlSettings | OAuthSettings | 
     own = _own(entry, details, reading)
     if table.name == ProviderType.SAML:
         return _saml(details, own, reading)
-    return _oauth(details.values, is_social=table.name in _SOCIAL)
+    return _oauth(details, reading)
 
 
 def _own(entry: Entry, details: Entry, reading: Reading) -> Values:
@@ -138,21 +128,23 @@ def _metadata(given: str | None, place: Place, reading: Reading) -> tuple[str | 
     return None, str(path)
 
 
-def _oauth(values: Values, *, is_social: bool) -> OAuthSettings:
+def _oauth(details: Entry, reading: Reading) -> OAuthSettings:
+    values = details.values
+    if "client_secret" not in details.given and "private_key" not in details.given:
+        reading.fault(details.place / "client_secret", "is missing")
     return OAuthSettings(
         client_id=values.get("client_id", ""),
         client_secret=values.get("client_secret"),
         scopes=values.get("authorize_scopes", ""),
         issuer=values.get("oidc_issuer"),
+        authorize_url=values.get("authorize_url"),
+        token_url=values.get("token_url"),
+        attributes_url=values.get("attributes_url"),
+        jwks_uri=values.get("jwks_uri"),
         attributes_method=values.get("attributes_request_method", "GET"),
         idp_signout=values.get("IDPSignout", False),
         extra={name: values[name] for name in EXTRA if name in values},
-        **{name: _endpoint(values.get(name), is_social=is_social) for name in _ENDPOINTS},
     )
-
-
-def _endpoint(url: str | None, *, is_social: bool) -> str | None:
-    return None if url and is_social and _DESCRIBED.fullmatch(url) else url
 
 
 def _identifiers(entry: Entry) -> tuple[str, ...]:

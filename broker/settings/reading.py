@@ -34,8 +34,8 @@ class Place:
 
     def __str__(self) -> str:
         steps: list[str] = []
-        place: Place | None = self
-        while place is not None:
+        place = self
+        while place.parent is not None:  # a loop, because a hostile file nests deeper than Python
             steps.append(f"[{place.step}]" if isinstance(place.step, int) else f".{place.step}")
             place = place.parent
         return "".join(reversed(steps)).removeprefix(".")

@@ -33,13 +33,21 @@ def web_problem(url: str) -> str | None:
     parts = _split(url)
     if parts is None or parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
         return _NOT_ABSOLUTE
-    if "#" in url:
-        return "must not have a fragment (drop the # and what follows)"
     if "@" in parts.netloc:
         return "must not hold a user name or password"
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    return _fragment_problem(url) or _host_problem(parts.scheme, parts.hostname)
+
+
+def _host_problem(scheme: str, host: str) -> str | None:
+    if not _is_host(host):
+        return "must name a possible host"
+    if scheme == "http" and not is_loopback(host):
         return "must be https (plain http is for localhost, *.localhost, 127.0.0.1 and [::1])"
-    return None if _is_host(parts.hostname) else "names no possible host"
+    return None
+
+
+def _fragment_problem(url: str) -> str | None:
+    return "must not have a fragment (drop the # and what follows)" if "#" in url else None
 
 
 def callback_problem(url: str) -> str | None:
@@ -51,7 +59,7 @@ def callback_problem(url: str) -> str | None:
         return f"must not have the scheme {scheme} (a browser would run it or read local data)"
     if _ODD.search(url):
         return "must not contain spaces, backslashes or control characters"
-    return "must not have a fragment (drop the # and what follows)" if "#" in url else None
+    return _fragment_problem(url)
 
 
 def issuer_problem(url: str) -> str | None:
