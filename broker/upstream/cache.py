@@ -1,0 +1,124 @@
+"""One value that a provider publishes and changes now and then, kept while it is good.
+
+Owns when to ask again; what is fetched, and how its failure is worded, is the caller's. Callers that
+need a fetch at the same moment share one, its failure included: a provider that stalls costs one
+waiting request, not a row of them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from broker.model.errors import UpstreamError
+from broker.ports import Clock
+
+RETRY_SECONDS = 30
+"""How long a failure is believed where an older value, or another source, will do."""
+
+HURRIED_PER_MINUTE = 5
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept(Generic[_T]):
+    value: _T
+    at: float
+
+
+@dataclass(kw_only=True)
+class Cached(Generic[_T]):
+    """``fetch()`` and its last result. ``fetch`` raises ``UpstreamError``, so does this."""
+
+    fetch: Callable[[], _T]
+    clock: Clock
+    fresh_seconds: float
+    stale_seconds: float
+    """How long an old value serves while the provider cannot be reached."""
+    _kept: _Kept[_T] | None = field(default=None, init=False)
+    _failed_at: float = field(default=float("-inf"), init=False)
+    _hurried: deque[float] = field(
+        default_factory=lambda: deque(maxlen=HURRIED_PER_MINUTE), init=False
+    )
+    _flight: Future[_T] | None = field(default=None, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def get(self) -> _T:
+        """The value; fetched when there is none or it is old. Raises what ``fetch`` raised."""
+        kept = self._kept
+        if kept is not None and self._is_younger(kept.at, self.fresh_seconds):
+            return kept.value
+        if kept is None or not self._is_younger(kept.at, self.stale_seconds):
+            return self._joined()
+        newest = self.peek()
+        return kept.value if newest is None else newest
+
+    def peek(self) -> _T | None:
+        """The value if it can be had without insisting: a recent failure is not tried again."""
+        kept = self._kept
+        if kept is not None and self._is_younger(kept.at, self.fresh_seconds):
+            return kept.value
+        if self._is_younger(self._failed_at, RETRY_SECONDS):
+            return None
+        try:
+            return self._joined()
+        except UpstreamError:
+            return None
+
+    def newer(self, seen: _T) -> _T | None:
+        """Something else than ``seen``, fetched now, whatever the age of what is kept.
+
+        None: the ``HURRIED_PER_MINUTE`` are spent. Raises what ``fetch`` raised.
+        """
+        kept = self._kept
+        if kept is not None and kept.value is not seen:
+            return kept.value
+        if self._flight is None and not self._may_hurry():
+            return None
+        return self._joined()
+
+    def _is_younger(self, at: float, seconds: float) -> bool:
+        # A clock that was set back makes everything old rather than fresh for longer.
+        return 0 <= self.clock.now() - at < seconds
+
+    def _may_hurry(self) -> bool:
+        """Spend one of the hurried fetches, so that made-up key ids cannot make us a flood."""
+        now = self.clock.now()
+        with self._lock:
+            recent = [at for at in self._hurried if 0 <= now - at < 60]  # noqa: PLR2004  # a minute
+            if len(recent) >= HURRIED_PER_MINUTE:
+                return False
+            self._hurried.append(now)
+            return True
+
+    def _joined(self) -> _T:
+        """One fetch for everybody who asks while it is under way."""
+        with self._lock:
+            flight = self._flight
+            if flight is not None:
+                own = None
+            else:
+                own = self._flight = flight = Future()
+        if own is not None:
+            self._fly(own)
+        return flight.result()
+
+    def _fly(self, flight: Future[_T]) -> None:
+        try:
+            value = self.fetch()
+            self._kept = _Kept(value, self.clock.now())
+            flight.set_result(value)
+        except UpstreamError as error:
+            self._failed_at = self.clock.now()
+            flight.set_exception(error)
+        except BaseException as error:
+            flight.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                self._flight = None

@@ -1,0 +1,148 @@
+"""The keys a provider signs with (RFC 7517), parsed once per fetch and never in a sign-in.
+
+Only what stands in the provider's own key set counts. Keys that cannot verify a signature here are
+left out rather than refused, because one odd entry must not lock everybody out: symmetric keys (a
+"public" secret is none), encryption keys, short RSA keys, unknown curves, private parts.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+
+from broker.model.errors import Reason
+from broker.model.pool import IdentityProvider
+from broker.ports import Clock
+from broker.upstream.cache import Cached
+from broker.upstream.failures import error_answer, refused, unanswered
+from broker.upstream.http import HttpClient, HttpError
+
+FRESH_SECONDS = 600
+STALE_SECONDS = 3600
+"""A key that the provider withdrew is trusted no longer than this when it cannot be reached."""
+
+MAX_KEYS = 100
+_RSA_BITS = 2048
+_OK = 200
+_KINDS: Mapping[str, tuple[type[RSAKey | ECKey | OKPKey], tuple[str, ...]]] = {
+    "RSA": (RSAKey, ("n", "e")),
+    "EC": (ECKey, ("crv", "x", "y")),
+    "OKP": (OKPKey, ("crv", "x")),
+}
+_CURVES = frozenset({"P-256", "P-384", "P-521", "Ed25519", "Ed448"})
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """One public key. ``issuer``: the only issuer it serves (Microsoft's extension), or None."""
+
+    kid: str | None
+    key: Key = field(repr=False)
+    issuer: str | None = None
+
+
+class Keys(Protocol):
+    """Where a verifier gets its keys."""
+
+    def matching(self, kid: str | None) -> tuple[VerificationKey, ...]:
+        """The keys a signature may be made with; never none. Raises ``UpstreamError``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jwks:
+    """The key set of one provider. ``uri`` is asked for at each fetch: discovery may move it."""
+
+    provider: IdentityProvider
+    uri: Callable[[], str]
+    http: HttpClient
+    clock: Clock
+    _cached: Cached[tuple[VerificationKey, ...]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        cached = Cached(
+            fetch=self._fetch,
+            clock=self.clock,
+            fresh_seconds=FRESH_SECONDS,
+            stale_seconds=STALE_SECONDS,
+        )
+        object.__setattr__(self, "_cached", cached)
+
+    def matching(self, kid: str | None) -> tuple[VerificationKey, ...]:
+        """OIDC Core 10.1: by ``kid``, which may be absent only when there is a single key.
+
+        An unknown ``kid`` means that the provider changed its keys: they are fetched anew.
+        """
+        keys = self._cached.get()
+        found = _matching(keys, kid)
+        if not found and kid is not None:
+            found = _matching(self._cached.newer(keys) or (), kid)
+        if not found:
+            reason = Reason.OIDC_KID_MISSING if kid is None else Reason.OIDC_KEY_UNKNOWN
+            known = ", ".join(str(key.kid) for key in keys)
+            raise refused(reason, expected=f"one of {known or 'no keys'}", received=kid or "no kid")
+        return found
+
+    def _fetch(self) -> tuple[VerificationKey, ...]:
+        try:
+            answer = self.http.get(self.uri())
+        except HttpError as error:
+            raise unanswered(error, asked="key set (jwks_uri)") from error
+        document = answer.json()
+        listed = document.get("keys") if isinstance(document, dict) else None
+        if answer.status != _OK or not isinstance(listed, list):
+            raise error_answer(self.provider, Reason.OIDC_JWKS, answer, getting="keys")
+        return parse_keys(listed)
+
+
+def parse_keys(listed: list[object]) -> tuple[VerificationKey, ...]:
+    """The entries of a JWK set that can verify signatures."""
+    parsed = (_parse(cast("dict[str, Any]", entry)) for entry in listed if isinstance(entry, dict))
+    return tuple(key for key in parsed if key is not None)[:MAX_KEYS]
+
+
+def _matching(keys: tuple[VerificationKey, ...], kid: str | None) -> tuple[VerificationKey, ...]:
+    if kid is None:
+        return keys if len(keys) == 1 else ()
+    return tuple(key for key in keys if key.kid == kid)
+
+
+def _parse(entry: Mapping[str, Any]) -> VerificationKey | None:
+    """RFC 7517 4. None: not a key for signatures of the algorithms we know."""
+    kind, members = _KINDS.get(str(entry.get("kty")), (None, ()))
+    public = {name: entry.get(name) for name in members}
+    alg, kid, issuer = entry.get("alg"), entry.get("kid"), entry.get("issuer")
+    try:
+        if kind is None or not _is_for_signatures(entry) or not _is_strong(public):
+            return None
+        key = kind.import_key(
+            {"kty": str(entry["kty"]), **{name: str(value) for name, value in public.items()}},
+            {"alg": alg} if isinstance(alg, str) else None,
+        )
+    except (JoseError, ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return VerificationKey(
+        kid if isinstance(kid, str) else None, key, issuer if isinstance(issuer, str) else None
+    )
+
+
+def _is_for_signatures(entry: Mapping[str, Any]) -> bool:
+    """RFC 7517 4.2 and 4.3."""
+    operations = entry.get("key_ops")
+    return entry.get("use", "sig") == "sig" and (
+        not isinstance(operations, list) or "verify" in operations
+    )
+
+
+def _is_strong(public: Mapping[str, Any]) -> bool:
+    """Curves we know; RSA of 2048 bits or more (NIST SP 800-131A)."""
+    if not all(isinstance(value, str) for value in public.values()):
+        return False
+    if "crv" in public:
+        return public["crv"] in _CURVES
+    return int.from_bytes(base64.urlsafe_b64decode(public["n"] + "==")).bit_length() >= _RSA_BITS

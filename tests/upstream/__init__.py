@@ -1,0 +1,1 @@
+"""Connectors to OIDC and social providers, against doubles that lie."""
