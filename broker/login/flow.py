@@ -16,6 +16,7 @@ import msgspec
 from broker.login import events
 from broker.login.events import Step
 from broker.login.sessions import Sessions
+from broker.login.unsolicited import unsolicited_provider
 from broker.login.users import Users
 from broker.model.errors import ErrorCode, OAuthError, Reason, UpstreamError
 from broker.model.login import (
@@ -112,6 +113,24 @@ class LoginFlow:
         if stored is None:
             raise self._refused(pool, Step.CALLBACK, _unknown(transaction_id, browser), None)
         return _decode(stored)
+
+    def accept_unsolicited(
+        self, pool: UserPool, request: AuthorizationRequest, *, base_url: str
+    ) -> Transaction:
+        """A sign-in that the identity provider began: no request to answer, no browser to match.
+
+        Raises ``OAuthError`` unless the provider is named and may do so.
+        """
+        provider = unsolicited_provider(request.provider, pool)
+        return Transaction(
+            id="",
+            pool_id=pool.id,
+            provider=provider.name,
+            base_url=base_url,
+            request=request,
+            created_at=int(self.clock.now()),
+            solicited=False,
+        )
 
     def complete(
         self, pool: UserPool, transaction: Transaction, callback: Callback

@@ -8,9 +8,11 @@ from broker.login import events
 from broker.login.broker import Broker
 from broker.login.events import Step
 from broker.login.flow import SignInRefusedError
+from broker.login.unsolicited import relayed_parameters
 from broker.model.errors import OAuthError, Reason, UpstreamError
-from broker.model.login import Callback
+from broker.model.login import Callback, Transaction
 from broker.model.parameters import Parameters
+from broker.oauth.authorization_request import parse, verify_redirect
 from broker.web import context, errors
 from broker.web.context import Site
 
@@ -19,7 +21,32 @@ def saml(broker: Broker, site: Site) -> Response:
     """The assertion consumer service: HTTP-POST binding only (SAML Bindings 3.5)."""
     form = context.form(request)
     fault = _fault(form, required=("SAMLResponse",), single=("SAMLResponse", "RelayState"))
-    return _deliver(broker, site, form, form.get("RelayState"), fault)
+    relay_state = form.get("RelayState")
+    try:
+        relayed = None if fault else relayed_parameters(relay_state)
+    except OAuthError as error:
+        return errors.refused_request(error, None)
+    if relayed is not None:
+        return _accept_unsolicited(broker, site, form, relayed)
+    return _deliver(broker, site, form, relay_state, fault)
+
+
+def _accept_unsolicited(
+    broker: Broker, site: Site, form: Parameters, relayed: Parameters
+) -> Response:
+    """IdP-initiated: the RelayState is checked as an app's request would be."""
+    try:
+        client, redirect = verify_redirect(relayed, site.pool)
+    except OAuthError as error:
+        return errors.refused_request(error, None)
+    try:
+        asked = parse(relayed, site.pool, client, redirect)
+        transaction = broker.flow.accept_unsolicited(site.pool, asked, base_url=site.base_url)
+        return _completed(broker, site, transaction, form)
+    except OAuthError as error:
+        return errors.error_to_app(redirect, error.code, error.description)
+    except SignInRefusedError as refusal:
+        return errors.refused_sign_in(refusal)
 
 
 def oauth(broker: Broker, site: Site) -> Response:
@@ -44,15 +71,22 @@ def _deliver(
         transaction = broker.flow.resume(
             site.pool, transaction_id, context.browser_binding(request, site)
         )
-        callback = Callback(base_url=site.base_url, params=params.values)
-        redirect = transaction.request.redirect
         try:
-            answer, session = broker.flow.complete(site.pool, transaction, callback)
+            return _completed(broker, site, transaction, params)
         except OAuthError as error:
+            redirect = transaction.request.redirect
             return errors.error_to_app(redirect, error.code, error.description)
     except SignInRefusedError as refusal:
         return errors.refused_sign_in(refusal)
-    response = errors.to_app(redirect, answer)
+
+
+def _completed(
+    broker: Broker, site: Site, transaction: Transaction, params: Parameters
+) -> Response:
+    """The provider's answer is checked, the browser signed in, the app answered."""
+    callback = Callback(base_url=site.base_url, params=params.values)
+    answer, session = broker.flow.complete(site.pool, transaction, callback)
+    response = errors.to_app(transaction.request.redirect, answer)
     context.sign_in_browser(response, site, session, broker.clock)
     return response
 

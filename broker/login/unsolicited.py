@@ -1,0 +1,67 @@
+"""IdP-initiated SAML sign-in: the RelayState stands in for the request an app never made.
+
+Owns how such a RelayState is recognised and read. Its parameters are then checked by the very functions
+that check ``/oauth2/authorize``, and the Response by the rules for one that answers no request.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from broker.model.errors import ErrorCode, OAuthError
+from broker.model.parameters import Parameters
+from broker.model.pool import IdentityProvider, SamlSettings, UserPool
+
+_OURS = re.compile(r"[A-Za-z0-9_-]{0,80}")
+_ENCODED_PAIR = re.compile(r"%3D", re.IGNORECASE)
+
+
+def relayed_parameters(relay_state: str | None) -> Parameters | None:
+    """The authorize parameters in ``relay_state``; None when it names a sign-in of ours.
+
+    Administrators encode the whole string, or its values, once or twice, and separate scopes by
+    ``+`` or ``%2B``: all of these are read. Raises ``OAuthError`` for too many parameters.
+    """
+    if relay_state is None or _OURS.fullmatch(relay_state):
+        return None
+    text = unquote(relay_state) if _is_encoded_whole(relay_state) else relay_state
+    try:
+        params = Parameters.parse(text)
+    except ValueError as error:
+        raise OAuthError(
+            ErrorCode.INVALID_REQUEST, "Required parameters missing", reason="relay_state_malformed"
+        ) from error
+    return Parameters(
+        values={name: _value(name, value) for name, value in params.values.items()},
+        repeated=params.repeated,
+    )
+
+
+def _is_encoded_whole(relay_state: str) -> bool:
+    return "=" not in relay_state and _ENCODED_PAIR.search(relay_state) is not None
+
+
+def _value(name: str, value: str) -> str:
+    """One value, decoded a second time where it was encoded twice."""
+    if name == "redirect_uri" and "://" not in value:
+        return unquote(value)
+    if name == "scope":
+        return unquote(value).replace("+", " ")
+    return value
+
+
+def unsolicited_provider(named: str | None, pool: UserPool) -> IdentityProvider:
+    """The provider that may sign people in unasked: named in the RelayState, SAML, ``IDPInit`` on.
+
+    Raises ``OAuthError``.
+    """
+    provider = None if named is None else pool.providers.get(named)
+    settings = None if provider is None else provider.settings
+    if provider is None or not isinstance(settings, SamlSettings) or not settings.idp_init:
+        raise OAuthError(
+            ErrorCode.INVALID_REQUEST,
+            "The RelayState must name, as identity_provider, a SAML provider with IDPInit on.",
+            reason="unsolicited_provider",
+        )
+    return provider
