@@ -40,8 +40,9 @@ from broker.stores.keys import FileKeyStore
 from broker.stores.migrate import migrate
 from broker.stores.redis import RedisState
 from broker.stores.sql_state import SqlState
+from broker.upstream import amazon, apple, facebook, github, google, microsoft, oidc
 from broker.upstream.http import HttpClient
-from broker.upstream.registry import Connect, ConnectorRegistry
+from broker.upstream.registry import Connect, ConnectorRegistry, OAuthConnector
 from broker.upstream.saml import SamlUpstream
 from broker.upstream.saml_metadata import SamlMetadata
 from broker.upstream.saml_service_provider import MetadataFetch, ServiceProviderDocuments
@@ -170,4 +171,17 @@ def _connectors(stores: _Stores, clock: Clock, state_dir: Path) -> Mapping[Provi
             clock=clock,
         )
 
-    return {ProviderType.SAML: saml}
+    def over_http(connector: OAuthConnector) -> Connect:
+        # Each provider gets a circuit breaker of its own: one that is dead must not slow the others.
+        return lambda pool, provider: connector(pool, provider, http=http.guarded(), clock=clock)
+
+    return {
+        ProviderType.SAML: saml,
+        ProviderType.OIDC: over_http(oidc.connector),
+        ProviderType.GOOGLE: over_http(google.connector),
+        ProviderType.FACEBOOK: over_http(facebook.connector),
+        ProviderType.AMAZON: over_http(amazon.connector),
+        ProviderType.APPLE: over_http(apple.connector),
+        ProviderType.MICROSOFT: over_http(microsoft.connector),
+        ProviderType.GITHUB: over_http(github.connector),
+    }

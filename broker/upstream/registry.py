@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from broker.model.errors import ErrorCode, Reason, UpstreamError
 from broker.model.pool import IdentityProvider, ProviderType, UserPool
-from broker.ports import Upstream
+from broker.ports import Clock, Upstream
+from broker.upstream.http import HttpClient
 
 Connect = Callable[[UserPool, IdentityProvider], Upstream]
+
+
+class OAuthConnector(Protocol):
+    """What each file of an OIDC or social provider offers as ``connector``."""
+
+    def __call__(
+        self, pool: UserPool, provider: IdentityProvider, *, http: HttpClient, clock: Clock
+    ) -> Upstream: ...
 
 
 @dataclass(frozen=True, kw_only=True)
