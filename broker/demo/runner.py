@@ -29,6 +29,8 @@ def run(*, environ: Mapping[str, str] | None = None, out: TextIO | None = None) 
             _perform(os.environ if environ is None else environ, console, end)
         except EndRequestedError:
             return 0
+        except BrokenPipeError:
+            raise  # nobody reads any more: the command line knows how to end quietly
         except (BrokerFailedError, OSError) as failure:
             _explain(failure, console)
     return 1
@@ -76,5 +78,8 @@ def _show(page: Page, console: Console) -> None:
 def _explain(failure: Exception, console: Console) -> None:
     console.line()
     console.bad(f"The demo cannot go on. {failure}")
-    console.line("Nothing is left running. `broker check --config FILE` reports what is wrong with")
-    console.line("a configuration; docs/troubleshooting.md explains the broker's reason codes.")
+    console.line("Nothing is left running. The demo needs free ports on 127.0.0.1 and a temporary")
+    console.line("directory that it may write to (TMPDIR). It uses the databases that are named by")
+    console.line(
+        "BROKER_DATABASE_URL and BROKER_REDIS_URL when these are set; unset them to use none."
+    )

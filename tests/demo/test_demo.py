@@ -56,6 +56,6 @@ def test_a_start_that_fails_says_what_to_do_and_leaves_nothing(tmp_path: Path) -
         demo.read_until("The demo cannot go on.")
         assert demo.wait() == 1
         assert "BROKER_DATABASE_URL" in demo.said
-        assert "broker check" in demo.said
+        assert "unset them" in demo.said
         assert "Traceback" not in demo.said
         assert demo.leftovers() == []

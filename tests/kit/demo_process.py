@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Timer
+from typing import IO
 from urllib.parse import urlsplit
 
 _START_SECONDS = 120
@@ -31,18 +32,13 @@ class Demo:
 
     def read_until(self, beginning: str) -> str:
         """The first line that begins so; the test fails when the demo ends before."""
-        assert self.process.stdout is not None
-        watchdog = Timer(_START_SECONDS, self.process.kill)
-        watchdog.start()
-        try:
-            for line in self.process.stdout:
+        with self._watched(_START_SECONDS) as output:
+            for line in output:
                 self.lines.append(line.rstrip("\n"))
                 if line.startswith(beginning):
                     self.pids |= descendants(self.process.pid)
                     return self.lines[-1]
-        finally:
-            watchdog.cancel()
-        raise AssertionError("\n".join(self.lines))
+        raise AssertionError(self.said)
 
     @property
     def url(self) -> str:
@@ -60,9 +56,20 @@ class Demo:
         return self.wait()
 
     def wait(self) -> int:
-        rest, _ = self.process.communicate(timeout=_END_SECONDS)
-        self.lines += rest.splitlines()
-        return self.process.returncode
+        with self._watched(_END_SECONDS) as output:
+            self.lines += output.read().splitlines()
+            return self.process.wait()
+
+    @contextmanager
+    def _watched(self, seconds: float) -> Iterator[IO[str]]:
+        """Its output; a demo that takes longer than ``seconds`` is killed."""
+        assert self.process.stdout is not None
+        watchdog = Timer(seconds, self.process.kill)
+        watchdog.start()
+        try:
+            yield self.process.stdout
+        finally:
+            watchdog.cancel()
 
     def leftovers(self) -> list[str]:
         """Processes, listening ports and files that should be gone."""
