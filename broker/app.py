@@ -21,6 +21,7 @@ from broker.web import (
     logout,
     revoke,
     token,
+    token_api,
     userinfo,
 )
 from broker.web.authorize import authorize
@@ -29,8 +30,9 @@ from broker.web.context import Site, Sites
 MAX_BODY_BYTES = 512 * 1024
 """Room for 100,000 characters of SAMLResponse, percent-encoded, and a long RelayState."""
 
-_CORS_PATHS = ("/oauth2/token", "/oauth2/revoke", "/oauth2/userInfo")
+_CORS_PATHS = ("/", "/oauth2/token", "/oauth2/revoke", "/oauth2/userInfo")
 _WELL_KNOWN = "/.well-known/"
+_EXPOSED = "WWW-Authenticate, Retry-After, x-amzn-RequestId, x-amzn-ErrorType"
 _HSTS = "max-age=31536000; includeSubDomains"
 
 Endpoint = Callable[..., Response]
@@ -58,6 +60,7 @@ def create_app(broker: Broker) -> Flask:
     mount("/oauth2/token", token.token, "POST")
     mount("/oauth2/userInfo", userinfo.userinfo, "GET", "POST")
     mount("/oauth2/revoke", revoke.revoke, "POST")
+    mount("/", token_api.token_api, "POST")
     mount("/saml2/idpresponse", idpresponse.saml, "POST")
     mount("/oauth2/idpresponse", idpresponse.oauth, "GET", "POST")
     mount("/saml2/metadata", discovery.service_provider_metadata, "GET")
@@ -101,6 +104,7 @@ def _allow_cross_origin(app: Flask) -> None:
     def allow(response: Response) -> Response:
         if _is_cross_origin(request.path):
             response.headers["Access-Control-Allow-Origin"] = "*"
+            response.headers["Access-Control-Expose-Headers"] = _EXPOSED
         return response
 
 

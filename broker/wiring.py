@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from broker.login.accounts import Accounts
 from broker.login.broker import Broker, Grant
 from broker.login.flow import LoginFlow
 from broker.login.sessions import Sessions
@@ -73,6 +74,9 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Broker:
     stores = _stores(settings, clock)
     issuers = Issuers(keys=stores.keys, clock=clock)
     refresh_tokens = RefreshTokens(store=stores.grants, clock=clock)
+    refresh_grant = RefreshTokenGrant(
+        refresh_tokens=refresh_tokens, directory=stores.directory, clock=clock
+    )
     sessions = Sessions(store=stores.sessions, directory=stores.directory, clock=clock)
     upstreams = ConnectorRegistry(connectors=_connectors(stores, clock, settings.state_dir))
     flow = LoginFlow(
@@ -90,11 +94,13 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Broker:
         sessions=sessions,
         sign_out=SignOut(sessions=sessions, pending=stores.single_use, upstreams=upstreams),
         issuers=issuers,
-        grants=_grants(stores, refresh_tokens, clock),
+        grants=_grants(stores, refresh_tokens, refresh_grant, clock),
+        refresh_grant=refresh_grant,
         refresh_tokens=refresh_tokens,
         access_tokens=AccessTokens(
             issuers=issuers, directory=stores.directory, refresh_tokens=refresh_tokens
         ),
+        accounts=Accounts(directory=stores.directory, refresh_tokens=stores.grants, clock=clock),
         directory=stores.directory,
         clock=clock,
         service_provider_metadata=ServiceProviderDocuments(keys=stores.keys),
@@ -139,7 +145,9 @@ def _stores(settings: Settings, clock: Clock) -> _Stores:
     )
 
 
-def _grants(stores: _Stores, refresh_tokens: RefreshTokens, clock: Clock) -> Mapping[str, Grant]:
+def _grants(
+    stores: _Stores, refresh_tokens: RefreshTokens, refresh_grant: RefreshTokenGrant, clock: Clock
+) -> Mapping[str, Grant]:
     """``grant_type`` -> what decides it."""
     return {
         "authorization_code": AuthorizationCodeGrant(
@@ -147,9 +155,7 @@ def _grants(stores: _Stores, refresh_tokens: RefreshTokens, clock: Clock) -> Map
             refresh_tokens=refresh_tokens,
             directory=stores.directory,
         ),
-        "refresh_token": RefreshTokenGrant(
-            refresh_tokens=refresh_tokens, directory=stores.directory, clock=clock
-        ),
+        "refresh_token": refresh_grant,
         "client_credentials": ClientCredentialsGrant(clock=clock),
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from broker.login.accounts import Accounts
 from broker.login.flow import LoginFlow
 from broker.login.sessions import Sessions
 from broker.login.sign_out import SignOut
@@ -13,7 +14,7 @@ from broker.model.pool import AppClient, UserPool
 from broker.model.tokens import Authorization, TokenRequest
 from broker.oauth.access_token import AccessTokens
 from broker.oauth.issuer import Issuers
-from broker.oauth.refresh_token import RefreshTokens
+from broker.oauth.refresh_token import RefreshTokenGrant, RefreshTokens
 from broker.ports import Clock, UserDirectory
 
 
@@ -40,8 +41,11 @@ class Broker:
     sign_out: SignOut
     issuers: Issuers
     grants: Mapping[str, Grant]
+    refresh_grant: RefreshTokenGrant
+    """The one of ``grants``, under its own type: the token API reads before it refreshes."""
     refresh_tokens: RefreshTokens
     access_tokens: AccessTokens
+    accounts: Accounts
     directory: UserDirectory
     clock: Clock
     service_provider_metadata: ServiceProviderMetadata

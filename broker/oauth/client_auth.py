@@ -37,7 +37,7 @@ def authenticate(authorization: str | None, form: Parameters, pool: UserPool) ->
         candidates = _from_form(form)
     for credentials in candidates:
         client = pool.clients.get(credentials.client_id)
-        if _secret_fits(client, credentials.secrets) and client is not None:
+        if secret_fits(client, credentials.secrets) and client is not None:
             return client
     raise OAuthError(
         ErrorCode.INVALID_CLIENT, "The client is unknown or its credentials are wrong."
@@ -80,7 +80,7 @@ def _from_basic(encoded: str, form: Parameters) -> tuple[_Credentials, ...]:
     return tuple(_Credentials(name, secrets) for name in dict.fromkeys((user, unquote_plus(user))))
 
 
-def _secret_fits(client: AppClient | None, secrets: tuple[str, ...]) -> bool:
+def secret_fits(client: AppClient | None, secrets: tuple[str, ...]) -> bool:
     """Compare every reading in constant time; a public client must send none."""
     expected = _NO_SECRET if client is None or client.secret is None else client.secret
     matches = [hmac.compare_digest(_bytes(expected), _bytes(secret)) for secret in secrets]

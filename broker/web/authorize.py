@@ -29,7 +29,7 @@ def authorize(broker: Broker, site: Site) -> Response:
         asked = parse(params, site.pool, client, redirect)
         return _answer(broker, site, client, asked, params)
     except OAuthError as error:
-        return errors.error_to_app(redirect, error.code, error.description)
+        return errors.refused_to_app(redirect, error)
     except SignInRefusedError as refusal:
         return errors.refused_sign_in(refusal)
 

@@ -19,6 +19,7 @@ from broker.web.language import CODES
 
 _encode = msgspec.json.Encoder().encode
 _CACHE = {"Cache-Control": "public, max-age=3600"}
+_CLIENT_AUTHENTICATION = ("client_secret_basic", "client_secret_post")
 _REGISTERED_CLAIMS = (
     "sub", "aud", "iss", "exp", "iat", "auth_time", "nonce", "at_hash", "jti", "token_use",
     "cognito:username", "cognito:groups", "identities", "origin_jti", "event_id",
@@ -55,7 +56,7 @@ class Documents:
 
 def configuration(pool: UserPool) -> dict[str, object]:
     """The pool's provider metadata (OIDC Discovery 1.0 3, RFC 8414 2, RFC 9207 3)."""
-    domain, issuer = pool.domain, pool.issuer
+    domain = pool.domain
     return {
         "authorization_endpoint": f"{domain}/oauth2/authorize",
         "authorization_response_iss_parameter_supported": True,
@@ -69,17 +70,18 @@ def configuration(pool: UserPool) -> dict[str, object]:
             "client_credentials",
         ],
         "id_token_signing_alg_values_supported": [pool.signing_algorithm.value],
-        "issuer": issuer,
-        "jwks_uri": f"{issuer}/.well-known/jwks.json"
-        if issuer.startswith(domain)
-        else f"{domain}/.well-known/jwks.json",
+        "issuer": pool.issuer,
+        "jwks_uri": f"{domain}/{pool.id}/.well-known/jwks.json",
+        # Left out, this one would mean true (OIDC Discovery 1.0 3).
+        "request_uri_parameter_supported": False,
         "response_modes_supported": ["query", "fragment", "form_post"],
         "response_types_supported": ["code", "token"],
         "revocation_endpoint": f"{domain}/oauth2/revoke",
+        "revocation_endpoint_auth_methods_supported": list(_CLIENT_AUTHENTICATION),
         "scopes_supported": ["openid", "email", "phone", "profile"],
         "subject_types_supported": ["public"],
         "token_endpoint": f"{domain}/oauth2/token",
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": list(_CLIENT_AUTHENTICATION),
         "ui_locales_supported": list(CODES),
         "userinfo_endpoint": f"{domain}/oauth2/userInfo",
     }
@@ -104,6 +106,6 @@ def _require_own(site: Site, pool_id: str | None) -> None:
 def _json_document(document: tuple[bytes, str]) -> Response:
     body, etag = document
     headers = {**_CACHE, "ETag": etag}
-    if request.headers.get("If-None-Match") == etag:
+    if request.if_none_match.contains_weak(etag.strip('"')):
         return Response(status=304, headers=headers, content_type=None)
     return Response(body, headers=headers, content_type="application/json")

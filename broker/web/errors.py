@@ -7,6 +7,7 @@ and what kind of caller is asking, decides the form.
 from __future__ import annotations
 
 import logging
+import uuid
 from urllib.parse import urlencode
 
 import msgspec
@@ -17,17 +18,31 @@ from broker.login.events import new_reference
 from broker.login.flow import SignInRefusedError
 from broker.model.errors import ErrorCode, OAuthError, Reason, StoreUnavailableError
 from broker.model.login import ClientRedirect, ResponseMode
-from broker.web import pages
+from broker.web import api_wire, pages
+from broker.web.api_wire import ApiError
 from broker.web.language import language_of
 from broker.web.pages import PageError, Purpose
 
 _log = logging.getLogger("broker.web")
 _encode = msgspec.json.Encoder().encode
 
-JSON_PATHS = frozenset(
-    {"/oauth2/token", "/oauth2/revoke", "/oauth2/userInfo", "/health", "/ready", "/"}
+_API_PATH = "/"
+"""Where the Cognito API answers, in a JSON of its own."""
+
+_JSON_PATHS = frozenset(
+    {"/oauth2/token", "/oauth2/revoke", "/oauth2/userInfo", "/health", "/ready"}
 )
-"""Paths whose callers read JSON, errors included."""
+_WELL_KNOWN = "/.well-known/"
+
+_ADVICE = {
+    400: "The body could not be read; send one form with at most 200 fields.",
+    404: "There is no such document; look below the pool id.",
+    405: "The method is not allowed here; see the Allow header.",
+    413: "The body is too large.",
+    415: "Send the parameters as application/x-www-form-urlencoded in the body.",
+    421: "No user pool is served at this host; use the pool's domain.",
+}
+"""What the developer of an app has to change, for callers who read JSON."""
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 BASIC_CHALLENGE = 'Basic realm="token"'
@@ -42,17 +57,27 @@ _STATUS_PAGES = {
 
 def json_response(body: object, status: int = 200) -> Response:
     """JSON that no cache keeps (RFC 6749 5.1)."""
+    headers = {**NO_STORE, "x-amz-cognito-request-id": str(uuid.uuid4())}
     return Response(
-        _encode(body), status, headers=NO_STORE, content_type="application/json;charset=UTF-8"
+        _encode(body), status, headers=headers, content_type="application/json;charset=UTF-8"
     )
 
 
 def json_error(error: OAuthError, status: int = 400) -> Response:
     """RFC 6749 5.2."""
+    _log_refusal(error)
     body = {"error": error.code.value}
     if error.description:
         body["error_description"] = error.description
     return json_response(body, status)
+
+
+def _log_refusal(error: OAuthError) -> None:
+    """The wire has one text for several faults; ``reason`` tells whoever runs this which it was."""
+    _log.info(
+        "request_refused",
+        extra={"path": request.path, "error": error.code.value, "reason": error.reason},
+    )
 
 
 def to_app(redirect: ClientRedirect, answer: dict[str, str]) -> Response:
@@ -75,8 +100,15 @@ def error_to_app(redirect: ClientRedirect, code: ErrorCode, description: str) ->
     return to_app(redirect, {**answer, "error": code.value})
 
 
+def refused_to_app(redirect: ClientRedirect, error: OAuthError) -> Response:
+    """A rule of OAuth is broken and the way back is proven: the app is told which."""
+    _log_refusal(error)
+    return error_to_app(redirect, error.code, error.description)
+
+
 def refused_request(error: OAuthError, client_id: str | None) -> Response:
     """No way back is proven: off to ``/error``, never to the URI in the request."""
+    _log_refusal(error)
     text = error.code.value
     if error.code is not ErrorCode.REDIRECT_MISMATCH:
         text = error.description
@@ -105,10 +137,11 @@ def refused_sign_in(refusal: SignInRefusedError) -> Response:
 def http_error(error: HTTPException) -> Response:
     """404, 405, 413 and kin: JSON where the caller reads JSON, else a page."""
     status = error.code or 500
-    if request.path in JSON_PATHS:
-        response = json_response(
-            {"error": ErrorCode.INVALID_REQUEST, "error_description": error.name}, status
-        )
+    advice = _ADVICE.get(status, error.name)
+    if request.path == _API_PATH:
+        response = api_wire.error(ApiError("InvalidParameterException", advice, status=status))
+    elif _reads_json():
+        response = json_error(OAuthError(ErrorCode.INVALID_REQUEST, advice), status)
     else:
         response = page(_STATUS_PAGES.get(status, PageError.BAD_REQUEST), status=status)
     for name, value in error.get_headers():
@@ -139,7 +172,14 @@ def unexpected(error: Exception) -> Response:
     return _server_fault(500, ErrorCode.SERVER_ERROR, PageError.UNEXPECTED, reference)
 
 
+def _reads_json() -> bool:
+    """Whether the caller is a program that reads JSON, errors included."""
+    return request.path in _JSON_PATHS or _WELL_KNOWN in request.path
+
+
 def _server_fault(status: int, code: ErrorCode, kind: PageError, reference: str) -> Response:
-    if request.path in JSON_PATHS:
+    if request.path == _API_PATH:
+        return api_wire.error(ApiError("InternalErrorException", reference, status=status))
+    if _reads_json():
         return json_response({"error": code.value, "error_description": reference}, status)
     return page(kind, status=status, reference=reference)

@@ -44,7 +44,7 @@ def _accept_unsolicited(
         transaction = broker.flow.accept_unsolicited(site.pool, asked, base_url=site.base_url)
         return _completed(broker, site, transaction, form)
     except OAuthError as error:
-        return errors.error_to_app(redirect, error.code, error.description)
+        return errors.refused_to_app(redirect, error)
     except SignInRefusedError as refusal:
         return errors.refused_sign_in(refusal)
 
@@ -75,7 +75,7 @@ def _deliver(
             return _completed(broker, site, transaction, params)
         except OAuthError as error:
             redirect = transaction.request.redirect
-            return errors.error_to_app(redirect, error.code, error.description)
+            return errors.refused_to_app(redirect, error)
     except SignInRefusedError as refusal:
         return errors.refused_sign_in(refusal)
 

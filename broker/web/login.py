@@ -34,7 +34,7 @@ def login(broker: Broker, site: Site) -> Response:
         if "none" in asked.prompt:
             raise OAuthError(ErrorCode.LOGIN_REQUIRED, "Nobody is signed in.")
     except OAuthError as error:
-        return errors.error_to_app(redirect, error.code, error.description)
+        return errors.refused_to_app(redirect, error)
     email = params.get("email")
     if email is None:
         return _page(site, client, params, problem=None)

@@ -7,7 +7,7 @@ from flask import Response, request
 from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError
 from broker.model.parameters import Parameters
-from broker.oauth.authorization_request import refuse_repeated
+from broker.oauth.authorization_request import refuse_other_encodings, refuse_repeated
 from broker.oauth.client_auth import authenticate
 from broker.web import context, errors
 from broker.web.context import Site
@@ -20,6 +20,7 @@ def revoke(broker: Broker, site: Site) -> Response:
     try:
         form = context.form(request)
         refuse_repeated(form, _KNOWN)
+        refuse_other_encodings(form, _KNOWN)
         client = authenticate(request.headers.get("Authorization"), form, site.pool)
         broker.refresh_tokens.revoke_token(site.pool, client, _token(form))
     except OAuthError as error:

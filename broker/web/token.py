@@ -8,7 +8,7 @@ from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError
 from broker.model.parameters import Parameters
 from broker.model.tokens import TokenRequest, TokenSet
-from broker.oauth.authorization_request import refuse_repeated
+from broker.oauth.authorization_request import refuse_other_encodings, refuse_repeated
 from broker.oauth.client_auth import authenticate
 from broker.oauth.scopes import split_scopes
 from broker.web import context, errors
@@ -25,6 +25,7 @@ def token(broker: Broker, site: Site) -> Response:
     try:
         form = context.form(request)
         refuse_repeated(form, _KNOWN)
+        refuse_other_encodings(form, _KNOWN)
         client = authenticate(request.headers.get("Authorization"), form, site.pool)
         asked = _token_request(form)
         grant = broker.grants.get(asked.grant_type)

@@ -1,0 +1,43 @@
+"""What may be done to a user from outside a sign-in: sign out everywhere, disable, enable, delete, link.
+
+Each verb is complete: the directory forgets or marks, and the tokens die with it, so that a user who is
+out is out at every door. Who may ask is decided by the caller (the command line, the token API).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from broker.model.login import UserProfile
+from broker.model.pool import UserPool
+from broker.ports import Clock, RefreshTokenStore, UserDirectory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """Users as an administrator sees them."""
+
+    directory: UserDirectory
+    refresh_tokens: RefreshTokenStore
+    clock: Clock
+
+    def sign_out_everywhere(self, pool: UserPool, user: UserProfile) -> None:
+        """Kill every token of the user. A later sign-in is a new start."""
+        self.directory.sign_out_everywhere(pool.id, user.sub, now=self._now())
+        self.refresh_tokens.revoke_user(pool.id, user.sub)
+
+    def disable(self, pool: UserPool, user: UserProfile) -> None:
+        """No sign-in, no token, until enabled; tokens from before stay dead even then."""
+        self.directory.set_enabled(pool.id, user.sub, enabled=False, now=self._now())
+        self.refresh_tokens.revoke_user(pool.id, user.sub)
+
+    def enable(self, pool: UserPool, user: UserProfile) -> None:
+        self.directory.set_enabled(pool.id, user.sub, enabled=True, now=self._now())
+
+    def delete(self, pool: UserPool, user: UserProfile) -> None:
+        """Forget the user; the next sign-in of the same person makes a new one, with a new ``sub``."""
+        self.directory.delete(pool.id, user.sub)
+        self.refresh_tokens.revoke_user(pool.id, user.sub)
+
+    def _now(self) -> int:
+        return int(self.clock.now())
