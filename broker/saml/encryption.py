@@ -28,7 +28,6 @@ from broker.saml.xml import (
     RefusedError,
     XmlError,
     children,
-    elements,
     name,
     only_child,
     parse,
@@ -171,15 +170,14 @@ def _parse_in_context(plaintext: bytes, data: Element) -> Element:
 
 def _within(plaintext: bytes, data: Element) -> Element:
     declarations = "".join(
-        f" xmlns{':' if prefix else ''}{prefix or ''}={_quoted(uri)}"
+        f' xmlns{":" if prefix else ""}{prefix or ""}="{escape(uri)}"'
         for prefix, uri in data.nsmap.items()
     )
     context = parse(b"<context%b>%b</context>" % (declarations.encode(), plaintext))
-    return parse(serialized(next(elements(context))))
-
-
-def _quoted(value: str) -> str:
-    return f'"{escape(value)}"'
+    (only,) = context
+    if (context.text or "").strip() or (only.tail or "").strip():
+        raise XmlError("an element", "text around it")
+    return parse(serialized(only))
 
 
 _CIPHERS = {

@@ -1,0 +1,252 @@
+"""What is taken from an identity provider's metadata, and what makes it unusable."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.model.errors import Reason, UpstreamError
+from broker.saml.metadata import Endpoint, IdpDescriptor, parse_idp_metadata
+from tests.saml import builders
+from tests.saml.builders import DS, IDP, NOW, SAMLP, at, certificate, rsa_key
+
+MD = "urn:oasis:names:tc:SAML:2.0:metadata"
+REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
+POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+SSO = "https://idp.example.com/sso"
+SLO = "https://idp.example.com/slo"
+
+
+def key_descriptor(*bodies: str, use: str | None = "signing") -> str:
+    held = "".join(f"<ds:X509Certificate>{body}</ds:X509Certificate>" for body in bodies)
+    return (
+        f'<md:KeyDescriptor{builders.optional("use", use)}><ds:KeyInfo xmlns:ds="{DS}">'
+        f"<ds:X509Data>{held}</ds:X509Data></ds:KeyInfo></md:KeyDescriptor>"
+    )
+
+
+def service(name: str, binding: str, location: str, answer: str | None = None) -> str:
+    return (
+        f'<md:{name} Binding="{binding}" Location="{location}"'
+        f"{builders.optional('ResponseLocation', answer)}/>"
+    )
+
+
+SIGN_ON = service("SingleSignOnService", REDIRECT, SSO)
+
+
+def role(content: str, *, protocols: str = SAMLP, more: str = "") -> str:
+    return (
+        f'<md:IDPSSODescriptor protocolSupportEnumeration="{protocols}"{more}>'
+        f"{content}</md:IDPSSODescriptor>"
+    )
+
+
+def entity(content: str, entity_id: str = IDP, more: str = "") -> str:
+    return (
+        f'<md:EntityDescriptor xmlns:md="{MD}" entityID="{entity_id}"{more}>'
+        f"{content}</md:EntityDescriptor>"
+    )
+
+
+def good(entity_id: str = IDP) -> str:
+    return entity(role(key_descriptor(certificate(rsa_key("idp"))) + SIGN_ON), entity_id)
+
+
+def read(xml: str, entity_id: str | None = None) -> IdpDescriptor:
+    return parse_idp_metadata(xml.encode(), entity_id)
+
+
+def refuses(xml: str, entity_id: str | None = None) -> Reason:
+    with pytest.raises(UpstreamError) as refusal:
+        read(xml, entity_id)
+    return refusal.value.reason
+
+
+def numbers(descriptor: IdpDescriptor) -> list[object]:
+    return [key.public_numbers() for key in descriptor.keys]
+
+
+def of(*owners: str) -> list[object]:
+    return [rsa_key(owner).public_key().public_numbers() for owner in owners]
+
+
+def test_a_descriptor() -> None:
+    descriptor = read(good())
+    assert descriptor.entity_id == IDP
+    assert (descriptor.sso_redirect, descriptor.sso_post) == (SSO, None)
+    assert (descriptor.slo_redirect, descriptor.slo_post) == (None, None)
+    assert numbers(descriptor) == of("idp")
+    assert descriptor.signing[0].expires_at == NOW + 365 * 86400
+    assert (descriptor.valid_until, descriptor.cache_duration) == (None, None)
+
+
+def test_every_certificate_for_signing_counts() -> None:
+    keys = (
+        key_descriptor(certificate(rsa_key("encryption")), use="encryption")
+        + key_descriptor(certificate(rsa_key("idp")), certificate(rsa_key("next")))
+        + key_descriptor(certificate(rsa_key("other")), use=None)
+    )
+    assert numbers(read(entity(role(keys + SIGN_ON)))) == of("idp", "next", "other")
+
+
+def test_an_expired_certificate_counts_and_is_reported() -> None:
+    expired = certificate(rsa_key("idp"), days=-1)
+    descriptor = read(entity(role(key_descriptor(expired) + SIGN_ON)))
+    assert numbers(descriptor) == of("idp")
+    assert descriptor.signing[0].expires_at < NOW
+
+
+def test_elliptic_curve_keys_count() -> None:
+    body = certificate(builders.ec_key("idp"))
+    descriptor = read(entity(role(key_descriptor(body) + SIGN_ON)))
+    assert isinstance(descriptor.keys[0], ec.EllipticCurvePublicKey)
+
+
+@pytest.mark.parametrize("layout", ["wrapped", "armoured"])
+def test_certificates_come_in_several_layouts(layout: str) -> None:
+    body = "\n   ".join(["", *textwrap.wrap(certificate(rsa_key("idp")), 64), ""])
+    if layout == "armoured":
+        body = f"-----BEGIN CERTIFICATE-----{body}-----END CERTIFICATE-----"
+    assert numbers(read(entity(role(key_descriptor(body) + SIGN_ON)))) == of("idp")
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "",
+        key_descriptor(),
+        key_descriptor(""),
+        key_descriptor("AAAA"),
+        key_descriptor("not base64!"),
+        key_descriptor(certificate(rsa_key("short", 1024))),
+        key_descriptor(certificate(builders.ec_key("idp", ec.SECP192R1))),
+        key_descriptor(certificate(rsa_key("idp")), use="encryption"),
+        key_descriptor(certificate(rsa_key("idp")), use="Signing"),
+    ],
+)
+def test_without_a_usable_signing_key_the_provider_is_unusable(keys: str) -> None:
+    assert refuses(entity(role(keys + SIGN_ON))) == Reason.SAML_METADATA_NO_KEY
+
+
+def test_a_bad_certificate_does_not_hide_a_good_one() -> None:
+    keys = key_descriptor("AAAA") + key_descriptor(certificate(rsa_key("idp")))
+    assert numbers(read(entity(role(keys + SIGN_ON)))) == of("idp")
+
+
+def test_keys_of_another_role_do_not_count() -> None:
+    other = (
+        f'<md:AttributeAuthorityDescriptor protocolSupportEnumeration="{SAMLP}">'
+        f"{key_descriptor(certificate(rsa_key('other')))}</md:AttributeAuthorityDescriptor>"
+    )
+    own = role(key_descriptor(certificate(rsa_key("idp"))) + SIGN_ON)
+    assert numbers(read(entity(other + own))) == of("idp")
+
+
+KEY = key_descriptor(certificate(rsa_key("idp")))
+
+
+def test_endpoints_by_binding() -> None:
+    services = (
+        service("SingleLogoutService", "urn:oasis:names:tc:SAML:2.0:bindings:SOAP", SLO + "/soap")
+        + service("SingleLogoutService", REDIRECT, SLO, SLO + "/return")
+        + service("SingleLogoutService", POST, SLO + "/post")
+        + service("SingleSignOnService", POST, SSO + "/post")
+        + service("SingleSignOnService", POST, SSO + "/second")
+    )
+    descriptor = read(entity(role(KEY + services)))
+    assert (descriptor.sso_redirect, descriptor.sso_post) == (None, SSO + "/post")
+    assert descriptor.slo_redirect == Endpoint(location=SLO, response_location=SLO + "/return")
+    assert descriptor.slo_post == Endpoint(location=SLO + "/post", response_location=SLO + "/post")
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "",
+        "/sso",
+        "http://idp.example.com/sso",
+        "javascript:alert(1)",
+        "ftp://idp",
+        "https://",
+        "https://[",
+    ],
+)
+def test_a_browser_is_sent_to_https_only(location: str) -> None:
+    services = service("SingleSignOnService", REDIRECT, location)
+    assert refuses(entity(role(KEY + services))) == Reason.SAML_METADATA_NO_ENDPOINT
+
+
+@pytest.mark.parametrize(
+    "location", ["http://localhost:8081/sso", "http://127.0.0.1/sso", "http://idp.localhost/sso"]
+)
+def test_plain_http_is_for_loopback(location: str) -> None:
+    services = service("SingleSignOnService", REDIRECT, location)
+    assert read(entity(role(KEY + services))).sso_redirect == location
+
+
+def test_without_a_sign_on_endpoint_the_provider_is_unusable() -> None:
+    artifact = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
+    services = service("SingleSignOnService", artifact, SSO)
+    assert refuses(entity(role(KEY + services))) == Reason.SAML_METADATA_NO_ENDPOINT
+
+
+def aggregate(*entities: str, more: str = "") -> str:
+    return (
+        f'<md:EntitiesDescriptor xmlns:md="{MD}"{more}>{"".join(entities)}</md:EntitiesDescriptor>'
+    )
+
+
+SP_ENTITY = entity(f'<md:SPSSODescriptor protocolSupportEnumeration="{SAMLP}"/>', "urn:sp")
+
+
+def test_of_an_aggregate_one_is_named() -> None:
+    both = aggregate(good("urn:a"), aggregate(good("urn:b"), SP_ENTITY))
+    assert read(both, "urn:b").entity_id == "urn:b"
+    assert read(aggregate(SP_ENTITY, good("urn:a"))).entity_id == "urn:a"
+    for wanted in (None, "urn:c", "urn:sp"):
+        assert refuses(both, wanted) == Reason.SAML_METADATA_ENTITY
+    twins = aggregate(good("urn:a"), good("urn:a"))
+    assert refuses(twins, "urn:a") == Reason.SAML_METADATA_ENTITY
+
+
+def test_a_named_entity_must_be_the_one_described() -> None:
+    assert read(good(), IDP).entity_id == IDP
+    assert refuses(good(), "urn:other") == Reason.SAML_METADATA_ENTITY
+    assert refuses(good("")) == Reason.SAML_METADATA_ENTITY
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        "",
+        "<html/>",
+        "<!DOCTYPE a>" + good(),
+        SP_ENTITY,
+        aggregate(),
+        entity(role(KEY + SIGN_ON, protocols="urn:oasis:names:tc:SAML:1.1:protocol")),
+        f"<x>{good()}</x>",
+        entity(role(KEY + SIGN_ON), more=' validUntil="soon"'),
+        entity(role(KEY + SIGN_ON), more=' cacheDuration="soon"'),
+    ],
+)
+def test_what_is_no_metadata_refuses(xml: str) -> None:
+    assert refuses(xml) == Reason.SAML_METADATA_INVALID
+
+
+def test_the_strictest_lifetime_counts() -> None:
+    inner = entity(
+        role(KEY + SIGN_ON, more=f' validUntil="{at(7200)}"'), more=' cacheDuration="PT2H"'
+    )
+    descriptor = read(aggregate(inner, more=f' validUntil="{at(3600)}" cacheDuration="PT4H"'))
+    assert (descriptor.valid_until, descriptor.cache_duration) == (NOW + 3600, 7200)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_refuse(data: bytes) -> None:
+    with pytest.raises(UpstreamError):
+        parse_idp_metadata(data)
