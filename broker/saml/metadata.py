@@ -17,8 +17,9 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from broker.model.errors import ErrorCode, Reason, UpstreamError
+from broker.model.errors import Reason
 from broker.saml.instant import read_duration, read_instant
+from broker.saml.refusal import refused
 from broker.saml.signature import PublicKey, is_strong
 from broker.saml.xml import DS, MD, METADATA, SAMLP, Element, XmlError, children, name, parse, text
 
@@ -74,7 +75,7 @@ def parse_idp_metadata(xml: bytes, entity_id: str | None = None) -> IdpDescripto
     try:
         root = parse(xml, METADATA)
     except XmlError as fault:
-        raise _unusable(Reason.SAML_METADATA_INVALID, fault.expected, fault.received) from fault
+        raise refused(Reason.SAML_METADATA_INVALID, fault.expected, fault.received) from fault
     entity = _entity(root, entity_id)
     role = next(_idp_roles(entity))
     return _checked(
@@ -94,11 +95,11 @@ def parse_idp_metadata(xml: bytes, entity_id: str | None = None) -> IdpDescripto
 def _checked(descriptor: IdpDescriptor) -> IdpDescriptor:
     if not descriptor.signing:
         # Without a key nothing could be verified, and nothing is ever accepted unverified.
-        raise _unusable(
+        raise refused(
             Reason.SAML_METADATA_NO_KEY, "a signing key: RSA of 2048 bits, or an EC key", "none"
         )
     if descriptor.sso_redirect is None and descriptor.sso_post is None:
-        raise _unusable(
+        raise refused(
             Reason.SAML_METADATA_NO_ENDPOINT,
             "an https SingleSignOnService (redirect, POST)",
             "none",
@@ -106,25 +107,15 @@ def _checked(descriptor: IdpDescriptor) -> IdpDescriptor:
     return descriptor
 
 
-def _unusable(reason: Reason, expected: str, received: str) -> UpstreamError:
-    return UpstreamError(
-        reason,
-        "Error retrieving metadata",
-        code=ErrorCode.SERVER_ERROR,
-        expected=expected,
-        received=received[:200],
-    )
-
-
 def _entity(root: Element, entity_id: str | None) -> Element:
     """The one identity provider of the document, or of an aggregate the one that was named."""
     entities = [e for e in root.iter(ENTITY) if next(_idp_roles(e), None) is not None]
     if root.tag not in (ENTITY, ENTITIES) or not entities:
-        raise _unusable(Reason.SAML_METADATA_INVALID, "an IDPSSODescriptor", str(root.tag))
+        raise refused(Reason.SAML_METADATA_INVALID, "an IDPSSODescriptor", str(root.tag))
     chosen = [e for e in entities if entity_id is None or e.get("entityID") == entity_id]
     if len(chosen) != 1 or not chosen[0].get("entityID"):
         names = ", ".join(e.get("entityID", "") for e in entities[:5])
-        raise _unusable(Reason.SAML_METADATA_ENTITY, entity_id or "one entity", names)
+        raise refused(Reason.SAML_METADATA_ENTITY, entity_id or "one entity", names)
     return chosen[0]
 
 
@@ -188,7 +179,7 @@ def _instants(role: Element) -> Iterator[float]:
         try:
             yield read_instant(value)
         except ValueError as fault:
-            raise _unusable(Reason.SAML_METADATA_INVALID, "a time in validUntil", value) from fault
+            raise refused(Reason.SAML_METADATA_INVALID, "a time in validUntil", value) from fault
 
 
 def _durations(role: Element) -> Iterator[int]:
@@ -196,7 +187,7 @@ def _durations(role: Element) -> Iterator[int]:
         try:
             yield read_duration(value)
         except ValueError as fault:
-            raise _unusable(
+            raise refused(
                 Reason.SAML_METADATA_INVALID, "a duration in cacheDuration", value
             ) from fault
 

@@ -12,7 +12,10 @@ _PREFIX = "Invalid SAML response received: "
 _UNREADABLE = "Invalid samlResponse or relayState from identity provider"
 _ASSERTION_SIGNATURE = f"{_PREFIX}SAML Assertion signature is invalid. "
 
+_METADATA = "Error retrieving metadata"
+
 _PUBLIC = {
+    Reason.PARAMETER_MISSING: _UNREADABLE,
     Reason.SAML_RESPONSE_TOO_LARGE: _UNREADABLE,
     Reason.SAML_RESPONSE_NOT_BASE64: _UNREADABLE,
     Reason.SAML_RESPONSE_NOT_XML: _UNREADABLE,
@@ -39,6 +42,11 @@ _PUBLIC = {
     Reason.SAML_REPLAY: f"{_PREFIX}SAML Assertion was used before. ",
     Reason.SAML_UNSOLICITED: f"{_PREFIX}The response was not asked for. ",
     Reason.SAML_ISSUED_TOO_LONG_AGO: f"{_PREFIX}SAML Assertion was issued too long ago. ",
+    Reason.SAML_METADATA_UNAVAILABLE: _METADATA,
+    Reason.SAML_METADATA_INVALID: _METADATA,
+    Reason.SAML_METADATA_ENTITY: _METADATA,
+    Reason.SAML_METADATA_NO_KEY: _METADATA,
+    Reason.SAML_METADATA_NO_ENDPOINT: _METADATA,
 }
 
 _LONGEST = 200
@@ -46,6 +54,4 @@ _LONGEST = 200
 
 def refused(reason: Reason, expected: str, received: str) -> UpstreamError:
     """The refusal for ``reason``; what was received is cut to what a log line can bear."""
-    return UpstreamError(
-        reason, _PUBLIC.get(reason, ""), expected=expected, received=received[:_LONGEST]
-    )
+    return UpstreamError(reason, _PUBLIC.get(reason, ""), expected=expected, received=received[:_LONGEST])

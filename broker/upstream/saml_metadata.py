@@ -20,6 +20,7 @@ from broker.model.errors import Reason, UpstreamError
 from broker.model.pool import IdentityProvider, SamlSettings
 from broker.ports import Clock
 from broker.saml.metadata import IdpDescriptor, parse_idp_metadata
+from broker.saml.refusal import refused
 from broker.upstream.saml_copies import MetadataCopies
 
 Fetch = Callable[[str], bytes]
@@ -124,9 +125,7 @@ class SamlMetadata:
     def _tell_recent_failure(self, key: _Key) -> None:
         error, until = self._failed.get(key, (None, 0.0))
         if error is not None and self.clock.now() < until:
-            raise UpstreamError(
-                error.reason, error.public, expected=error.expected, received=error.received
-            )
+            raise refused(error.reason, error.expected, error.received)
 
     def _load(self, key: _Key, provider: IdentityProvider) -> _Kept:
         settings = _settings(provider)
@@ -152,11 +151,10 @@ class SamlMetadata:
         document = self.fetch(url)
         descriptor = parse_idp_metadata(document, settings.entity_id)
         if descriptor.valid_until is not None and descriptor.valid_until <= now:
-            raise UpstreamError(
+            raise refused(
                 Reason.SAML_METADATA_INVALID,
-                "Error retrieving metadata",
-                expected="metadata that is valid now",
-                received=f"validUntil {descriptor.valid_until:.0f}",
+                "metadata that is valid now",
+                f"validUntil {descriptor.valid_until:.0f}",
             )
         self._copies.keep(document, now, *key, url)
         self._report(key, descriptor)
@@ -200,11 +198,10 @@ def _configured(settings: SamlSettings) -> bytes:
     try:
         return Path(settings.metadata_path or "").read_bytes().lstrip()
     except OSError as fault:
-        raise UpstreamError(
+        raise refused(
             Reason.SAML_METADATA_UNAVAILABLE,
-            "Error retrieving metadata",
-            expected="a readable metadata file",
-            received=fault.strerror or type(fault).__name__,
+            "a readable metadata file",
+            fault.strerror or type(fault).__name__,
         ) from fault
 
 

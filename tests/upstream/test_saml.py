@@ -1,0 +1,334 @@
+"""The SAML connector: what it asks, what it expects, what it hands on, and that it does so once."""
+
+from __future__ import annotations
+
+import zlib
+from base64 import b64decode
+from dataclasses import dataclass, field, replace
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from lxml import etree
+
+from broker.model.errors import Reason, UpstreamError
+from broker.model.login import (
+    AuthorizationRequest,
+    Callback,
+    ClientRedirect,
+    ExternalIdentity,
+    Transaction,
+)
+from broker.model.pool import IdentityProvider, OAuthSettings, ProviderType, SamlSettings, UserPool
+from broker.model.tokens import CertifiedKey, PoolKeys
+from broker.saml.bindings import verify_query
+from broker.saml.metadata import IdpDescriptor, VerificationKey
+from broker.saml.signature import signed_view
+from broker.saml.xml import parse
+from broker.upstream.saml import SamlUpstream
+from tests.kit.clock import ManualClock
+from tests.saml import builders
+from tests.saml.builders import ACS, IDP, NOW, REQUEST, SP, Message, encoded, rsa_key, sign
+
+BASE = "https://auth.example.com"
+SSO = "https://idp.example.com/sso"
+POOL = UserPool(id="eu-west-1_Example01", domains=(BASE,), issuer=f"{BASE}/eu-west-1_Example01")
+REDIRECT = ClientRedirect(client_id="c", uri="https://app.example.com/cb", issuer=POOL.issuer)
+ASKED = AuthorizationRequest(redirect=REDIRECT, response_type="code", scopes=("openid",))
+GOOD = Message()
+
+
+def certified(owner: str) -> CertifiedKey:
+    key = rsa_key(owner)
+    return CertifiedKey(
+        private_pem=builders.pem(key), certificate_pem=builders.certificate_pem(key)
+    )
+
+
+class Keys:
+    """A key store with one pair for everything."""
+
+    def pool_keys(self, pool: UserPool) -> PoolKeys:
+        pair = certified("pool")
+        return PoolKeys(id_token=(), access_token=(), saml_signing=(pair,), saml_encryption=(pair,))
+
+
+@dataclass
+class Seen:
+    """A replay guard that also tells what it was asked."""
+
+    marks: list[tuple[str, str, str, float]] = field(default_factory=list)
+
+    def first_time(self, pool_id: str, scope: str, key: str, *, until: float) -> bool:
+        known = (pool_id, scope, key) in {mark[:3] for mark in self.marks}
+        self.marks.append((pool_id, scope, key, until))
+        return not known
+
+
+@dataclass
+class Descriptors:
+    """Metadata that is already there: each provider signs with the key of its name."""
+
+    sso_redirect: str | None = SSO
+    sso_post: str | None = None
+
+    def of(self, pool_id: str, provider: IdentityProvider) -> IdpDescriptor:
+        key = rsa_key("idp" if provider.name == "Corp" else provider.name)
+        return IdpDescriptor(
+            entity_id=IDP,
+            sso_redirect=self.sso_redirect,
+            sso_post=self.sso_post,
+            signing=(VerificationKey(key=key.public_key(), expires_at=NOW),),
+        )
+
+
+def connector(
+    name: str = "Corp", metadata: Descriptors | None = None, **settings: object
+) -> SamlUpstream:
+    return SamlUpstream(
+        pool=POOL,
+        provider=IdentityProvider(
+            name=name,
+            type=ProviderType.SAML,
+            settings=SamlSettings(metadata_xml="", **settings),  # type: ignore[arg-type]  # by name
+        ),
+        metadata=metadata or Descriptors(),
+        keys=Keys(),
+        replay=Seen(),
+        clock=ManualClock(NOW),
+    )
+
+
+def transaction(**changes: object) -> Transaction:
+    begun = Transaction(
+        id="t",
+        pool_id=POOL.id,
+        provider="Corp",
+        base_url=BASE,
+        request=ASKED,
+        created_at=int(NOW),
+        remembered={"request_id": REQUEST},
+    )
+    return replace(begun, **changes)  # type: ignore[arg-type]  # names and values are the test's
+
+
+def complete(
+    upstream: SamlUpstream, xml: str, begun: Transaction | None = None
+) -> ExternalIdentity:
+    callback = Callback(base_url=BASE, params={"SAMLResponse": encoded(xml), "RelayState": "t"})
+    return upstream.complete(callback, begun or transaction())
+
+
+def signed(message: Message = GOOD, owner: str = "idp") -> str:
+    return sign(message.response(), "_a1", rsa_key(owner))
+
+
+def refuses(upstream: SamlUpstream, xml: str, begun: Transaction | None = None) -> Reason:
+    with pytest.raises(UpstreamError) as refusal:
+        complete(upstream, xml, begun)
+    return refusal.value.reason
+
+
+def message_in(url: str) -> etree._Element:
+    (value,) = parse_qs(urlsplit(url).query)["SAMLRequest"]
+    return etree.fromstring(zlib.decompress(b64decode(value), -15))
+
+
+# begin
+
+
+def test_begin_redirects_with_a_request_of_this_pool() -> None:
+    request = connector().begin("transaction-id", ASKED, BASE)
+    assert request.url.startswith(f"{SSO}?SAMLRequest=")
+    assert request.form is None
+    query = parse_qs(urlsplit(request.url).query)
+    assert query["RelayState"] == ["transaction-id"]
+    assert set(query) == {"SAMLRequest", "RelayState"}
+    root = message_in(request.url)
+    assert root.get("ID") == request.remember["request_id"]
+    assert root.get("AssertionConsumerServiceURL") == ACS
+    assert root[0].text == SP
+    assert root.get("ForceAuthn") is None
+
+
+def test_every_request_has_an_id_of_its_own() -> None:
+    upstream = connector()
+    ids = {upstream.begin("t", ASKED, BASE).remember["request_id"] for _ in range(5)}
+    assert len(ids) == 5
+
+
+def test_the_acs_is_below_the_domain_the_sign_in_began_at() -> None:
+    root = message_in(connector().begin("t", ASKED, "https://other.example.com").url)
+    assert root.get("AssertionConsumerServiceURL") == "https://other.example.com/saml2/idpresponse"
+
+
+def test_a_request_is_signed_when_asked_to() -> None:
+    url = connector(sign_requests=True).begin("t", ASKED, BASE).url
+    verify_query(urlsplit(url).query, "SAMLRequest", [rsa_key("pool").public_key()])
+
+
+@pytest.mark.parametrize("sign_requests", [True, False])
+def test_a_request_is_posted_where_nothing_else_is_taken(sign_requests: bool) -> None:
+    posted = Descriptors(sso_redirect=None, sso_post=f"{SSO}/post")
+    upstream = connector(metadata=posted, sign_requests=sign_requests)
+    request = upstream.begin("t", ASKED, BASE)
+    assert request.url == f"{SSO}/post"
+    assert request.form is not None
+    assert request.form["RelayState"] == "t"
+    root = parse(b64decode(request.form["SAMLRequest"]))
+    if sign_requests:
+        root = signed_view(root, [rsa_key("pool").public_key()])
+    assert (root.get("ID"), root.get("Destination")) == (
+        request.remember["request_id"],
+        f"{SSO}/post",
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked"),
+    [
+        ({"force_authn": True}, ASKED),
+        ({}, replace(ASKED, prompt=("login",))),
+        ({}, replace(ASKED, prompt=("consent", "login"))),
+        ({}, replace(ASKED, max_age=0)),
+    ],
+)
+def test_the_person_is_asked_again(
+    settings: dict[str, object], asked: AuthorizationRequest
+) -> None:
+    root = message_in(connector(**settings).begin("t", asked, BASE).url)  # type: ignore[arg-type]  # settings by name
+    assert root.get("ForceAuthn") == "true"
+
+
+def test_other_prompts_do_not_force() -> None:
+    asked = replace(ASKED, prompt=("select_account",), max_age=60)
+    assert message_in(connector().begin("t", asked, BASE).url).get("ForceAuthn") is None
+
+
+def test_name_id_format_and_authn_context_are_passed_on() -> None:
+    upstream = connector(name_id_format="urn:f", requested_authn_context="urn:c")
+    xml = etree.tostring(message_in(upstream.begin("t", ASKED, BASE).url)).decode()
+    assert 'Format="urn:f"' in xml
+    assert ">urn:c<" in xml
+
+
+# complete
+
+
+def test_an_identity_is_what_the_assertion_says() -> None:
+    name_id = '<saml:NameID Format="f" NameQualifier="n" SPNameQualifier="s">alice</saml:NameID>'
+    identity = complete(connector(), signed(GOOD.but(name_id=name_id)))
+    assert identity.provider == "Corp"
+    assert identity.subject == "alice"
+    assert identity.issuer == IDP
+    assert identity.claims == {"mail": ("alice@example.com",), "NameID": ("alice",)}
+    assert identity.session_expires_at is None
+    assert identity.logout == {
+        "name_id": "alice",
+        "format": "f",
+        "name_qualifier": "n",
+        "sp_name_qualifier": "s",
+        "session_index": "_s1",
+    }
+
+
+def test_no_attribute_stands_in_for_the_subject() -> None:
+    attributes = GOOD.attributes.replace('"mail"', '"NameID"')
+    identity = complete(connector(), signed(GOOD.but(attributes=attributes)))
+    assert identity.claims["NameID"] == ("alice",)
+
+
+def test_the_session_ends_when_the_provider_says() -> None:
+    end = f'<saml:AuthnStatement SessionNotOnOrAfter="{builders.at(900)}"/>'
+    identity = complete(connector(), signed(GOOD.but(authn=end)))
+    assert identity.session_expires_at == int(NOW) + 900
+    assert identity.logout == {"name_id": "alice"}
+
+
+def test_a_response_answers_the_request_of_this_transaction() -> None:
+    other = transaction(remembered={"request_id": "_other"})
+    assert refuses(connector(), signed(), other) == Reason.SAML_IN_RESPONSE_TO
+    forgotten = transaction(remembered={})
+    assert refuses(connector(), signed(), forgotten) == Reason.SAML_UNSOLICITED
+    unanswered = builders.unsolicited()
+    assert refuses(connector(), signed(unanswered), forgotten) == Reason.SAML_UNSOLICITED
+
+
+def test_only_the_keys_of_this_provider_count() -> None:
+    """IdP confusion: another provider of the pool says it is this one."""
+    complete(connector("other"), signed(owner="other"))
+    assert refuses(connector(), signed(owner="other")) == Reason.SAML_ASSERTION_SIGNATURE
+
+
+def test_the_acs_is_that_of_the_transaction() -> None:
+    elsewhere = transaction(base_url="https://other.example.com")
+    assert refuses(connector(), signed(), elsewhere) == Reason.SAML_DESTINATION
+
+
+def test_a_missing_response_refuses() -> None:
+    for params in ({}, {"SAMLResponse": ""}):
+        with pytest.raises(UpstreamError) as refusal:
+            connector().complete(Callback(base_url=BASE, params=params), transaction())
+        assert refusal.value.reason == Reason.PARAMETER_MISSING
+        assert "samlResponse" in refusal.value.public
+
+
+def test_an_assertion_is_good_once() -> None:
+    upstream = connector()
+    complete(upstream, signed())
+    assert refuses(upstream, signed()) == Reason.SAML_REPLAY
+    envelope = GOOD.but(response_id="_r2")
+    assert refuses(upstream, signed(envelope)) == Reason.SAML_REPLAY
+    assert upstream.replay.marks[0] == (POOL.id, "saml:Corp", "_a1", NOW + 300 + 120)  # type: ignore[attr-defined]  # the fake
+
+
+def test_a_refused_assertion_is_not_used_up() -> None:
+    upstream = connector()
+    late = transaction(remembered={"request_id": "_other"})
+    refuses(upstream, signed(), late)
+    assert upstream.replay.marks == []  # type: ignore[attr-defined]  # the fake
+    assert complete(upstream, signed()).subject == "alice"
+
+
+def test_sign_in_without_request_is_switched_on() -> None:
+    begun = transaction(solicited=False, remembered={})
+    xml = signed(builders.unsolicited())
+    assert complete(connector(idp_init=True), xml, begun).subject == "alice"
+    assert refuses(connector(), xml, begun) == Reason.SAML_UNSOLICITED
+
+
+def test_a_provider_with_idp_init_still_answers_requests() -> None:
+    upstream = connector(idp_init=True)
+    assert complete(upstream, signed()).subject == "alice"
+    unanswered = signed(builders.unsolicited().but(assertion_id="_a1"))
+    assert refuses(upstream, unanswered) == Reason.SAML_IN_RESPONSE_TO
+
+
+def test_a_response_to_a_request_is_not_taken_as_unsolicited() -> None:
+    begun = transaction(solicited=False, remembered={})
+    assert refuses(connector(idp_init=True), signed(), begun) == Reason.SAML_IN_RESPONSE_TO
+
+
+def test_encryption_can_be_required() -> None:
+    assert refuses(connector(encrypted_responses=True), signed()) == Reason.SAML_NOT_ENCRYPTED
+
+
+def test_sha_1_can_be_allowed() -> None:
+    recipe = builders.Recipe(method=f"{builders.DS}rsa-sha1", digest=f"{builders.DS}sha1")
+    xml = sign(GOOD.response(), "_a1", rsa_key("idp"), recipe)
+    assert refuses(connector(), xml) == Reason.SAML_ASSERTION_SIGNATURE
+    assert complete(connector(allow_sha1=True), xml).subject == "alice"
+
+
+def test_time_is_the_clocks() -> None:
+    clock = ManualClock(NOW)
+    upstream = replace(connector(), clock=clock)
+    clock.advance(600)
+    assert refuses(upstream, signed()) == Reason.SAML_EXPIRED
+
+
+def test_a_provider_of_another_type_is_a_mistake_of_ours() -> None:
+    oidc = IdentityProvider(
+        name="Corp", type=ProviderType.OIDC, settings=OAuthSettings(client_id="c")
+    )
+    with pytest.raises(TypeError, match="another type"):
+        replace(connector(), provider=oidc).begin("t", ASKED, BASE)
