@@ -165,7 +165,7 @@ _PING: sa.Select[Any] = sa.select(sa.literal_column("1"))
 
 def make_engine(url: str) -> SqlEngine:
     """The engine for ``sqlite:///path`` or ``postgresql://...``. Call it after the fork."""
-    parsed = sa.make_url(url)
+    parsed = _parsed(url)
     match parsed.get_backend_name():
         case "sqlite":
             # One writer at a time is SQLite's rule: threads queue for it here, which is fairer and
@@ -175,3 +175,10 @@ def make_engine(url: str) -> SqlEngine:
             return SqlEngine(postgresql.create(parsed), begin=postgresql.BEGIN, turn=nullcontext())
         case other:
             raise ConfigurationError((f"database URL: {other} is neither sqlite nor postgresql",))
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        return sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise ConfigurationError((f"database URL: {error}",)) from error

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import fakeredis
-
 from broker.ports import Clock
 from broker.stores.engine import SqlEngine, make_engine
 from broker.stores.redis import RedisState
@@ -16,11 +14,11 @@ from broker.stores.sql_state import SqlState
 State = RedisState | SqlState
 
 
-def fake_redis(url: str) -> Any:
-    return fakeredis.FakeRedis(server=_FAKE)
+def fake_redis(_url: str) -> Any:
+    """A client of the one Redis in this process."""
+    import fakeredis  # slow to import, and of no use to processes that race
 
-
-_FAKE = fakeredis.FakeServer()
+    return fakeredis.FakeRedis(host="the same for every client")
 
 
 def open_state(url: str, clock: Clock) -> State:

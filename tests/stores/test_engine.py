@@ -1,0 +1,138 @@
+"""How statements reach a database."""
+
+from __future__ import annotations
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from broker.model.errors import ConfigurationError, StoreUnavailableError
+from broker.ports import Kind
+from broker.stores import sweeper
+from broker.stores.engine import SqlEngine, make_engine
+from broker.stores.schema import seen, single_use
+from broker.stores.sql_state import SqlState
+from tests.kit.clock import ManualClock
+
+POOL = "eu-west-1_one"
+MARKS = sa.select(seen.c.digest)
+
+
+def insert_mark(digest: str) -> str:
+    return f"INSERT INTO seen VALUES ('{POOL}', 'scope', '{digest}', 1)"
+
+
+def insert_and_fail(sql: SqlEngine) -> None:
+    with sql.transaction() as connection:
+        connection.command(insert_mark("a"))
+        raise KeyError
+
+
+class TestTransaction:
+    def test_what_it_did_stays(self, sql: SqlEngine) -> None:
+        with sql.transaction() as connection:
+            connection.command(insert_mark("a"))
+        assert sql.read(MARKS) == [("a",)]
+
+    def test_an_exception_undoes_it(self, sql: SqlEngine) -> None:
+        with pytest.raises(KeyError):
+            insert_and_fail(sql)
+        assert sql.read(MARKS) == []
+
+    def test_the_next_one_begins_afresh(self, sql: SqlEngine) -> None:
+        with pytest.raises(KeyError):
+            insert_and_fail(sql)
+        with sql.transaction() as connection:
+            connection.command(insert_mark("b"))
+        assert sql.read(MARKS) == [("b",)]
+
+
+def test_threads_share_an_engine(sql: SqlEngine, clock: ManualClock) -> None:
+    """More of them than there are connections."""
+    state = SqlState(sql, clock=clock)
+
+    def put_and_take(number: int) -> bytes | None:
+        state.single_use.put(POOL, Kind.CODE, f"{number}", b"%d" % number, lifetime=300)
+        return state.single_use.take(POOL, Kind.CODE, f"{number}")
+
+    with ThreadPoolExecutor(40) as threads:
+        found = list(threads.map(put_and_take, range(400)))
+    assert found == [b"%d" % number for number in range(400)]
+
+
+class TestSweep:
+    def test_removes_expired_rows_alone(self, sql: SqlEngine, clock: ManualClock) -> None:
+        state = SqlState(sql, clock=clock)
+        for lifetime in (10, 20):
+            state.single_use.put(POOL, Kind.CODE, f"{lifetime}", b"", lifetime=lifetime)
+            state.replay.first_time(POOL, "x", f"{lifetime}", until=clock.now() + lifetime)
+        assert state.sweep(clock.now() + 9) == 0
+        assert state.sweep(clock.now() + 10) == 2
+        assert state.single_use.take(POOL, Kind.CODE, "20") == b""
+        assert not state.replay.first_time(POOL, "x", "20", until=clock.now())
+
+    def test_runs_along_with_the_writes(self, sql: SqlEngine, clock: ManualClock) -> None:
+        state = SqlState(sql, clock=clock)
+        for number in range(sweeper.EVERY - 1):
+            state.single_use.put(POOL, Kind.CODE, f"{number}", b"", lifetime=10)
+        clock.advance(10)
+        count = sa.select(sa.func.count()).select_from(single_use)
+        assert sql.read(count) == [(sweeper.EVERY - 1,)]
+        state.single_use.put(POOL, Kind.CODE, "last", b"", lifetime=10)
+        assert sql.read(count) == [(1,)]
+
+
+class TestSqlite:
+    def test_the_file_is_for_its_owner_alone(self, tmp_path: Path) -> None:
+        sql = make_engine(f"sqlite:///{tmp_path}/state/broker.db")
+        with sql.transaction() as connection:
+            connection.command("CREATE TABLE t (x)")
+        files = list((tmp_path / "state").iterdir())
+        assert {path.name for path in files} >= {"broker.db", "broker.db-wal"}
+        assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+        assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+        sql.dispose()
+
+    def test_readers_do_not_wait_for_a_writer(self, sqlite: SqlEngine) -> None:
+        with sqlite.transaction():
+            sqlite.read(MARKS)
+
+    def test_a_database_that_stays_locked_is_unavailable(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path}/broker.db"
+        other_process, ours = make_engine(url), make_engine(url)
+        with (
+            other_process.transaction(),
+            pytest.raises(StoreUnavailableError, match="locked"),
+            ours.transaction(),
+        ):
+            pass
+        with ours.transaction() as connection:
+            connection.command("CREATE TABLE t (x)")
+        for engine in (other_process, ours):
+            engine.dispose()
+
+    def test_a_directory_that_cannot_be_made_is_unavailable(self, tmp_path: Path) -> None:
+        (tmp_path / "state").write_text("a file")
+        with pytest.raises(StoreUnavailableError):
+            make_engine(f"sqlite:///{tmp_path}/state/broker.db")
+
+    @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+    def test_memory_is_refused(self, url: str) -> None:
+        with pytest.raises(ConfigurationError, match="file"):
+            make_engine(url)
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/broker", "nonsense"])
+def test_other_databases_are_refused(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="database URL"):
+        make_engine(url)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_postgresql_goes_by_several_names(postgresql_url: str, scheme: str) -> None:
+    sql = make_engine(postgresql_url.replace("postgresql", scheme, 1))
+    sql.ping()
+    sql.dispose()

@@ -1,0 +1,206 @@
+"""What the key store makes, keeps and reads."""
+
+from __future__ import annotations
+
+import re
+import stat
+from base64 import b64decode
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from broker.model.errors import StoreUnavailableError
+from broker.model.pool import SigningAlgorithm, UserPool
+from broker.stores.keys import FileKeyStore
+from tests.kit.clock import ManualClock
+
+POOL = UserPool(
+    id="eu-west-1_one",
+    domains=("https://auth.example.com",),
+    issuer="https://auth.example.com/eu-west-1_one",
+    signing_algorithm=SigningAlgorithm.ES256,  # the tests' own choice: made in no time
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory in which a pool's keys were made."""
+    directory = tmp_path_factory.mktemp("keys") / "certs"
+    FileKeyStore(directory, clock=ManualClock()).pool_keys(POOL)
+    return directory
+
+
+@pytest.fixture
+def directory(made: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may change."""
+    (tmp_path / POOL.id).mkdir()
+    for file in (made / POOL.id).glob("*.pem"):
+        (tmp_path / POOL.id / file.name).write_bytes(file.read_bytes())
+    return tmp_path
+
+
+@pytest.fixture
+def store(directory: Path, clock: ManualClock) -> FileKeyStore:
+    return FileKeyStore(directory, clock=clock)
+
+
+def content(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.rglob("*.pem")}
+
+
+class TestMaking:
+    def test_makes_one_key_for_each_purpose(self, made: Path) -> None:
+        assert set(content(made)) == {
+            "id-token.es256.1.pem",
+            "access-token.es256.1.pem",
+            "saml-signing.1.pem",
+            "saml-encryption.1.pem",
+        }
+        assert len(set(content(made).values())) == 4
+
+    def test_files_are_for_the_owner_alone(self, made: Path) -> None:
+        modes = {path: stat.S_IMODE(path.stat().st_mode) for path in made.rglob("*")}
+        assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
+        assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
+        assert stat.S_IMODE(made.stat().st_mode) == 0o700
+
+    def test_makes_nothing_twice(self, store: FileKeyStore, directory: Path) -> None:
+        before = content(directory)
+        first = store.pool_keys(POOL)
+        assert store.pool_keys(POOL) is first
+        assert FileKeyStore(directory, clock=ManualClock()).pool_keys(POOL) == first
+        assert content(directory) == before
+
+    @pytest.mark.parametrize("lost", ["id-token.es256.1.pem", "saml-encryption.1.pem"])
+    def test_heals_what_a_crash_left_undone(
+        self, store: FileKeyStore, directory: Path, lost: str
+    ) -> None:
+        before = content(directory)
+        (directory / POOL.id / lost).unlink()
+        (directory / POOL.id / f".{lost}.unfinished").write_bytes(b"-----BEGIN PRI")
+        store.pool_keys(POOL)
+        after = content(directory)
+        assert set(after) == set(before)
+        assert [name for name in before if before[name] != after[name]] == [lost]
+
+    def test_a_complete_directory_is_not_written_to(
+        self, store: FileKeyStore, directory: Path
+    ) -> None:
+        store.pool_keys(POOL)
+        assert {path.suffix for path in (directory / POOL.id).iterdir()} == {".pem"}
+
+    def test_each_pool_has_its_own(self, store: FileKeyStore) -> None:
+        two = replace(POOL, id="eu-west-1_two")
+        store.make_all([POOL, two])
+        one_keys, two_keys = store.pool_keys(POOL), store.pool_keys(two)
+        assert one_keys.id_token[0].kid != two_keys.id_token[0].kid
+        assert one_keys.saml_signing[0] != two_keys.saml_signing[0]
+
+
+class TestReading:
+    def test_token_keys_are_of_the_pools_algorithm(self, store: FileKeyStore) -> None:
+        keys = store.pool_keys(POOL)
+        for key in (*keys.id_token, *keys.access_token):
+            private = load_pem_private_key(key.private_pem, None)
+            assert isinstance(private, ec.EllipticCurvePrivateKey)
+            assert private.curve.name == "secp256r1"
+            assert key.algorithm is SigningAlgorithm.ES256
+
+    def test_a_kid_is_base64_of_32_bytes(self, store: FileKeyStore) -> None:
+        keys = store.pool_keys(POOL)
+        kids = [key.kid for key in (*keys.id_token, *keys.access_token)]
+        assert len(set(kids)) == 2
+        for kid in kids:
+            assert re.fullmatch(r"[A-Za-z0-9+/]{43}=", kid)
+            assert len(b64decode(kid)) == 32
+
+    def test_a_pool_that_changed_its_algorithm_still_verifies(self, store: FileKeyStore) -> None:
+        old = store.pool_keys(POOL)
+        new = store.pool_keys(replace(POOL, signing_algorithm=SigningAlgorithm.RS256))
+        assert [key.algorithm for key in new.id_token] == ["RS256", "ES256"]
+        assert new.id_token[1:] == old.id_token
+        assert new.access_token[1:] == old.access_token
+        private = load_pem_private_key(new.id_token[0].private_pem, None)
+        assert isinstance(private, rsa.RSAPrivateKey)
+        assert private.key_size == 2048
+        assert new.saml_signing == old.saml_signing
+
+    def test_the_newest_file_comes_first(self, store: FileKeyStore, directory: Path) -> None:
+        pool_directory = directory / POOL.id
+        oldest = FileKeyStore(directory, clock=ManualClock()).pool_keys(POOL).id_token[0]
+        for number in (9, 10):
+            made = FileKeyStore(directory / f"{number}", clock=ManualClock())
+            made.pool_keys(POOL)
+            source = directory / f"{number}" / POOL.id / "id-token.es256.1.pem"
+            source.rename(pool_directory / f"id-token.es256.{number}.pem")
+        kids = [key.kid for key in store.pool_keys(POOL).id_token]
+        assert len(set(kids)) == 3
+        assert kids[2] == oldest.kid
+        (pool_directory / "id-token.es256.10.pem").unlink()
+        remaining = FileKeyStore(directory, clock=ManualClock()).pool_keys(POOL).id_token
+        assert [key.kid for key in remaining] == kids[1:]
+
+    @pytest.mark.parametrize("name", ["id-token.es256.old.pem", "id-token.es256.2.pem.bak"])
+    def test_other_files_are_left_alone(
+        self, store: FileKeyStore, directory: Path, name: str
+    ) -> None:
+        (directory / POOL.id / name).write_text("mine")
+        assert len(store.pool_keys(POOL).id_token) == 1
+
+    @pytest.mark.parametrize("role", ["saml_signing", "saml_encryption"])
+    def test_saml_certificates_are_of_their_keys_and_name_the_pool(
+        self, store: FileKeyStore, clock: ManualClock, role: str
+    ) -> None:
+        (pair,) = getattr(store.pool_keys(POOL), role)
+        certificate = x509.load_pem_x509_certificate(pair.certificate_pem)
+        private = load_pem_private_key(pair.private_pem, None)
+        assert isinstance(private, rsa.RSAPrivateKey)
+        assert certificate.public_key() == private.public_key()
+        assert certificate.subject.rfc4514_string() == f"CN={POOL.id}"
+        certificate.verify_directly_issued_by(certificate)
+        now = datetime.fromtimestamp(clock.now(), UTC)
+        assert certificate.not_valid_before_utc < now
+        assert certificate.not_valid_after_utc == now + timedelta(days=3650)
+
+
+class TestRefusing:
+    """A file that cannot be read is somebody's mistake; a new key would hide it for ever."""
+
+    @pytest.mark.parametrize(
+        ("name", "replacement"),
+        [
+            ("id-token.es256.1.pem", "nothing"),
+            ("saml-signing.1.pem", "nothing"),
+            ("saml-signing.1.pem", "id-token.es256.1.pem"),
+            ("id-token.es256.1.pem", "saml-signing.1.pem"),
+        ],
+        ids=["no key", "no certified key", "no certificate", "a key of another algorithm"],
+    )
+    def test_does_not_replace_an_unusable_file(
+        self, store: FileKeyStore, directory: Path, name: str, replacement: str
+    ) -> None:
+        pool_directory = directory / POOL.id
+        (pool_directory / "nothing").write_bytes(b"")
+        (pool_directory / name).write_bytes((pool_directory / replacement).read_bytes())
+        before = content(directory)
+        with pytest.raises(StoreUnavailableError, match=re.escape(name)):
+            store.pool_keys(POOL)
+        assert content(directory) == before
+
+    def test_a_directory_that_cannot_be_made(self, tmp_path: Path, clock: ManualClock) -> None:
+        (tmp_path / "certs").write_text("a file")
+        store = FileKeyStore(tmp_path / "certs", clock=clock)
+        with pytest.raises(StoreUnavailableError):
+            store.pool_keys(POOL)
+        with pytest.raises(StoreUnavailableError):
+            store.ping()
+
+    def test_ping_is_content_with_a_directory_still_to_be_made(
+        self, tmp_path: Path, clock: ManualClock
+    ) -> None:
+        FileKeyStore(tmp_path / "state" / "certs", clock=clock).ping()

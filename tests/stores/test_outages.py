@@ -1,0 +1,147 @@
+"""A server that is gone or silent: a quick refusal, and service again when it is back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from broker.model.errors import StoreUnavailableError
+from broker.ports import Kind
+from broker.stores.directory import SqlDirectory
+from broker.stores.engine import make_engine
+from broker.stores.grants import SqlGrants
+from broker.stores.migrate import migrate
+from broker.stores.redis import RedisState
+from broker.stores.sql_state import SqlState
+from tests.kit.clock import ManualClock
+from tests.kit.servers import PostgresqlServer, RedisServer, Server, free_port
+
+POOL = "eu-west-1_one"
+
+Questions = tuple[Callable[[], object], ...]
+
+
+@contextmanager
+def fails_within(seconds: float) -> Iterator[None]:
+    begun = time.monotonic()
+    with pytest.raises(StoreUnavailableError):
+        yield
+    assert time.monotonic() - begun < seconds
+
+
+def about_state(state: RedisState | SqlState, clock: ManualClock) -> Questions:
+    def put() -> None:
+        state.single_use.put(POOL, Kind.CODE, "key", b"value", lifetime=300)
+
+    return (
+        state.ping,
+        put,
+        lambda: state.single_use.take(POOL, Kind.CODE, "key"),
+        lambda: state.single_use.spend(POOL, Kind.CODE, "key", remember=300),
+        lambda: state.replay.first_time(POOL, "x", "key", until=clock.now() + 300),
+        lambda: state.sessions.get(POOL, "key"),
+        lambda: state.sessions.end_for(POOL, "CorpSAML", "anna"),
+    )
+
+
+@pytest.fixture(params=["redis", "postgresql"])
+def served(
+    request: pytest.FixtureRequest, clock: ManualClock
+) -> Iterator[tuple[Server, Questions]]:
+    """A server, and questions that were answered once, so that connections are open."""
+    if request.param == "redis":
+        server: Server = request.getfixturevalue("redis_server")
+        state: RedisState | SqlState = RedisState(request.getfixturevalue("redis_url"), clock=clock)
+        questions = about_state(state, clock)
+    else:
+        server = request.getfixturevalue("postgresql_server")
+        sql = make_engine(request.getfixturevalue("postgresql_url"))
+        migrate(sql)
+        state = SqlState(sql, clock=clock)
+        grants, directory = SqlGrants(sql, clock=clock), SqlDirectory(sql)
+        questions = (
+            *about_state(state, clock),
+            grants.ping,
+            directory.ping,
+            lambda: grants.find(POOL, "token"),
+            lambda: grants.rotate(POOL, "old", "new", grace=0),
+            lambda: directory.by_sub(POOL, "sub"),
+            lambda: directory.delete(POOL, "sub"),
+        )
+    for ask in questions:
+        ask()
+    yield server, questions
+    state.close()
+
+
+def test_a_dead_server_refuses_quickly_and_is_used_again_when_it_is_back(
+    served: tuple[Server, Questions],
+) -> None:
+    server, questions = served
+    server.kill()
+    try:
+        for ask in questions:
+            with fails_within(0.5):
+                ask()
+    finally:
+        server.start()
+    for ask in questions:
+        ask()
+
+
+def test_a_restart_between_two_questions_goes_unnoticed(served: tuple[Server, Questions]) -> None:
+    """The pooled connection is found to be broken before a question is entrusted to it."""
+    server, questions = served
+    for ask in questions[:3]:
+        server.kill()
+        server.start()
+        ask()
+
+
+def test_a_silent_server_is_not_waited_for(served: tuple[Server, Questions]) -> None:
+    server, questions = served
+    server.freeze()
+    try:
+        for ask in questions[:2]:
+            with fails_within(3):
+                ask()
+    finally:
+        server.thaw()
+    for ask in questions:
+        ask()
+
+
+def test_a_late_answer_is_not_taken_for_the_next_one(
+    postgresql_server: PostgresqlServer, postgresql_url: str
+) -> None:
+    sql = make_engine(postgresql_url)
+    with pytest.raises(StoreUnavailableError), sql.transaction() as connection:
+        connection.command("SELECT pg_sleep(2)")
+    sql.ping()
+    sql.dispose()
+
+
+def test_nothing_listens(clock: ManualClock) -> None:
+    nowhere = f"127.0.0.1:{free_port()}"
+    with fails_within(0.5):
+        RedisState(f"redis://{nowhere}/0", clock=clock).ping()
+    with fails_within(0.5):
+        make_engine(f"postgresql://broker@{nowhere}/broker").ping()
+    with fails_within(0.5):
+        migrate(make_engine(f"postgresql://broker@{nowhere}/broker"))
+
+
+def test_redis_is_asked_once(redis_server: RedisServer, redis_url: str, clock: ManualClock) -> None:
+    """A second try after a lost reply would call a good code unknown, or a login a replay."""
+    state = RedisState(redis_url, clock=clock)
+    state.single_use.put(POOL, Kind.CODE, "key", b"value", lifetime=300)
+    redis_server.freeze()
+    try:
+        with pytest.raises(StoreUnavailableError):
+            state.replay.first_time(POOL, "x", "key", until=clock.now() + 300)
+    finally:
+        redis_server.thaw()
+    state.close()
