@@ -72,12 +72,15 @@ class Expectations:
 
 
 def status_is_success(response: Element) -> None:
-    """SAML core 3.2.2.2: only a top-level status of Success brings assertions to act on."""
-    codes = [
-        code.get("Value", "") for s in children(response, STATUS) for code in s.iter(STATUS_CODE)
-    ]
-    if not codes or codes[0] != SUCCESS:
-        raise refused(Reason.SAML_STATUS, SUCCESS, ", ".join(codes) or "no status")
+    """SAML core 3.2.2.2: only a top-level status of Success brings assertions to act on.
+
+    One status, that is: of several, nobody knows which one another reader takes.
+    """
+    statuses = children(response, STATUS)
+    top = [code.get("Value", "") for s in statuses for code in children(s, STATUS_CODE)]
+    if len(statuses) != 1 or top != [SUCCESS]:
+        all_codes = [code.get("Value", "") for s in statuses for code in s.iter(STATUS_CODE)]
+        raise refused(Reason.SAML_STATUS, SUCCESS, ", ".join(all_codes) or "no status")
 
 
 def version_is_2_0(element: Element) -> None:

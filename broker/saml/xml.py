@@ -70,6 +70,7 @@ def parse(data: bytes, limits: Limits = MESSAGE) -> Element:
     except (etree.XMLSyntaxError, ValueError, AssertionError) as fault:
         raise XmlError("a well-formed XML document", str(fault)[:120]) from fault
     _has_no_dtd(root)
+    _is_within_as_utf_8(limits, data, root)
     _is_shallow(root)
     _has_few_attributes(root)
     return root
@@ -181,6 +182,13 @@ def _is_within(limits: Limits, data: bytes) -> None:
     declared = data.count(b"xmlns")
     if declared > limits.declarations or opened * declared > limits.lookups:
         raise XmlError("fewer namespace declarations", f"{declared} over {opened} elements")
+
+
+def _is_within_as_utf_8(limits: Limits, data: bytes, root: Element) -> None:
+    """The same limits again for encodings that hide markup from a count of bytes (UTF-16, UTF-7)."""
+    declared = root.getroottree().docinfo.encoding or "UTF-8"
+    if b"\0" in data or declared.upper() != "UTF-8":
+        _is_within(limits, etree.tostring(root, encoding="UTF-8"))
 
 
 def _has_no_dtd(root: Element) -> None:

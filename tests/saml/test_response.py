@@ -237,6 +237,8 @@ def code(value: str, inner: str = "") -> str:
         "<samlp:Status><samlp:StatusCode/></samlp:Status>",
         f"<samlp:Status>{code(RESPONDER, code(SUCCESS))}</samlp:Status>",
         f"<samlp:Status>{code(SUCCESS + 'x')}</samlp:Status>",
+        f"<samlp:Status>{code(SUCCESS)}{code(RESPONDER)}</samlp:Status>",
+        f"<samlp:Status>{code(SUCCESS)}</samlp:Status><samlp:Status>{code(SUCCESS)}</samlp:Status>",
         f"<samlp:Extensions>{code(SUCCESS)}</samlp:Extensions>",
     ],
 )

@@ -106,6 +106,21 @@ def test_declarations_and_elements_are_bounded_together() -> None:
         xml.parse(mixed(4000))
 
 
+@pytest.mark.parametrize(
+    ("declaration", "less_than"),
+    [("", "<"), ('<?xml version="1.0" encoding="UTF-7"?>', "+ADw-")],
+)
+def test_limits_hold_in_encodings_that_hide_markup(declaration: str, less_than: str) -> None:
+    encoding = "ascii" if declaration else "utf-16"
+    many = "<a>" + "<b/>" * 7000 + "</a>"
+    with pytest.raises(xml.XmlError, match="at most 6000 elements"):
+        xml.parse((declaration + many.replace("<", less_than)).encode(encoding))
+    declarations = " ".join(f'xmlns:n{number}="u:"' for number in range(1100))
+    many = f"<a {declarations}/>".replace("xmlns", "xml+AG4-s" if declaration else "xmlns")
+    with pytest.raises(xml.XmlError, match="fewer namespace declarations"):
+        xml.parse((declaration + many.replace("<", less_than)).encode(encoding))
+
+
 def test_metadata_may_be_larger() -> None:
     xml.parse(b"<a>" + b"<b/>" * 20_000 + b"</a>", xml.METADATA)
 
