@@ -14,12 +14,18 @@ from tests.kit.demo_process import Demo, running_demo
 pytestmark = pytest.mark.chromium
 
 
-@pytest.fixture(params=["embedded", "redis and postgresql"])
-def demo(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Demo]:
-    environ = {}
-    if request.param != "embedded":
-        environ["BROKER_REDIS_URL"] = request.getfixturevalue("redis_url")
-        environ["BROKER_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """Without a server: everything in SQLite."""
+    with running_demo(tmp_path_factory.mktemp("demo")) as demo:
+        demo.read_until("Open ")
+        yield demo
+
+
+@pytest.fixture
+def with_servers(tmp_path: Path, redis_url: str, postgresql_url: str) -> Iterator[Demo]:
+    """What lives for minutes in Redis, the rest in PostgreSQL."""
+    environ = {"BROKER_REDIS_URL": redis_url, "BROKER_DATABASE_URL": postgresql_url}
     with running_demo(tmp_path, environ) as demo:
         demo.read_until("Open ")
         yield demo
@@ -40,7 +46,11 @@ def sign_in_as(page: Page, name: str, email: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-def test_sign_in_sign_out_and_be_asked_again(chromium: Browser, demo: Demo) -> None:
+@pytest.mark.parametrize("stores", ["embedded", "with_servers"])
+def test_sign_in_sign_out_and_be_asked_again(
+    chromium: Browser, stores: str, request: pytest.FixtureRequest
+) -> None:
+    demo: Demo = request.getfixturevalue(stores)
     page = chromium.new_page()
     page.goto(demo.url)
     ask_at_the_identity_provider(page)
@@ -53,20 +63,18 @@ def test_sign_in_sign_out_and_be_asked_again(chromium: Browser, demo: Demo) -> N
     ask_at_the_identity_provider(page)
 
 
-@pytest.mark.parametrize("demo", ["embedded"], indirect=True)
-def test_all_of_it_works_without_scripts(chromium: Browser, demo: Demo) -> None:
+def test_all_of_it_works_without_scripts(chromium: Browser, embedded: Demo) -> None:
     page = chromium.new_context(java_script_enabled=False).new_page()
-    page.goto(demo.url)
+    page.goto(embedded.url)
     ask_at_the_identity_provider(page)
     sign_in_as(page, "Grace Hopper", "grace@example.com")
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("heading", name="Hello, Grace Hopper")).to_be_visible()
 
 
-@pytest.mark.parametrize("demo", ["embedded"], indirect=True)
-def test_sign_in_can_begin_at_the_identity_provider(chromium: Browser, demo: Demo) -> None:
+def test_sign_in_can_begin_at_the_identity_provider(chromium: Browser, embedded: Demo) -> None:
     page = chromium.new_page()
-    provider = re.search(r"SAML identity provider +(\S+)", demo.said)
+    provider = re.search(r"SAML identity provider +(\S+)", embedded.said)
     assert provider is not None
     page.goto(provider[1])
     page.get_by_role("link", name="Sample app").click()
@@ -74,13 +82,12 @@ def test_sign_in_can_begin_at_the_identity_provider(chromium: Browser, demo: Dem
     expect(page.get_by_role("heading", name="Hello, Grace Hopper")).to_be_visible()
 
 
-@pytest.mark.parametrize("demo", ["embedded"], indirect=True)
-def test_the_pages_are_served_without_a_policy_violation(chromium: Browser, demo: Demo) -> None:
+def test_the_pages_are_served_without_a_policy_violation(chromium: Browser, embedded: Demo) -> None:
     page = chromium.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(demo.url)
+    page.goto(embedded.url)
     page.get_by_role("link", name="Sign in with OIDC").click()
     sign_in_as(page, "Grace Hopper", "grace@example.com")
     expect(page.get_by_role("heading", name="Hello, Grace Hopper")).to_be_visible()
