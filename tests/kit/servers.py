@@ -33,12 +33,12 @@ def free_port() -> int:
 
 
 def wait_until(ready: Callable[[], object], what: str) -> None:
-    """Poll ``ready`` until it raises no more."""
+    """Poll ``ready`` until it raises no more, neither a failure to connect nor a failed assertion."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
             ready()
-        except (OSError, redis.RedisError, psycopg.Error) as error:
+        except (AssertionError, OSError, redis.RedisError, psycopg.Error) as error:
             if time.monotonic() > deadline:
                 raise TimeoutError(what) from error
             time.sleep(0.02)

@@ -1,0 +1,1 @@
+"""The broker as a process: started, watched, reloaded and stopped as an operator would."""

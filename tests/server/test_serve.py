@@ -1,0 +1,181 @@
+"""``broker serve``: health, reload, stop, and peers that misbehave."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.clock import ManualClock
+from tests.kit.saml_idp import SamlIdp
+from tests.kit.servers import RedisServer, free_port, wait_until
+from tests.kit.serving import BROKER, Serving, serving
+from tests.kit.world import POOL_ID, WEB, saml_provider
+
+
+def document(port: int, **pool: Any) -> dict[str, Any]:
+    idp = SamlIdp(clock=ManualClock())
+    return {
+        "UserPools": [
+            {
+                "Id": POOL_ID,
+                "Domain": f"http://localhost:{port}",
+                "UserPoolClients": [{**WEB, "AllowedOAuthScopes": ["openid"]}],
+                "IdentityProviders": [saml_provider(idp)],
+                **pool,
+            }
+        ]
+    }
+
+
+@pytest.fixture
+def running(tmp_path: Path, certs: Path) -> Iterator[Serving]:
+    port = free_port()
+    with serving(tmp_path, document(port), certs=certs, port=port, workers=2) as process:
+        yield process
+
+
+def is_known(running: Serving, client_id: str) -> bool:
+    reply = running.get(
+        f"/oauth2/authorize?client_id={client_id}&redirect_uri=https://app.example.test/callback"
+        "&response_type=code&prompt=none"
+    )
+    return "redirect_mismatch" not in reply.headers["Location"]
+
+
+def test_health_and_readiness_answer_on_any_host(running: Serving) -> None:
+    assert running.get("/health", host="10.0.0.7").status == 200
+    wait_until(lambda: _check(running.get("/ready", host="probe").status == 200), "ready")
+
+
+def test_sigterm_ends_it_with_success(running: Serving) -> None:
+    running.signal(signal.SIGTERM)
+    assert running.process.wait(timeout=20) == 0
+
+
+def test_sighup_reads_the_configuration_again(running: Serving) -> None:
+    assert not is_known(running, "new")
+    fresh = document(running.port)
+    fresh["UserPools"][0]["UserPoolClients"].append({**WEB, "ClientId": "new"})
+    running.write_config(fresh)
+    running.signal(signal.SIGHUP)
+    wait_until(lambda: _check(is_known(running, "new")), "the new client")
+
+
+def test_a_faulty_configuration_changes_nothing(running: Serving) -> None:
+    running.write_config({"UserPools": [{"Id": "nonsense"}]})
+    running.signal(signal.SIGHUP)
+    wait_until(lambda: _check(running.logged("configuration_kept")), "the fault to be logged")
+    assert is_known(running, "web")
+
+
+def test_half_sent_requests_stop_nobody(running: Serving) -> None:
+    sockets = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(40)]
+    try:
+        for half_open in sockets:
+            half_open.sendall(
+                b"POST /saml2/idpresponse HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+                b"Content-Type: application/x-www-form-urlencoded\r\n\r\nSAMLResponse=A"
+            )
+        for _ in range(8):
+            assert running.get("/.well-known/jwks.json", timeout=5).status == 200
+    finally:
+        for half_open in sockets:
+            half_open.close()
+
+
+def test_a_large_body_is_413_and_an_unknown_method_405(running: Serving) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    large = running.request("POST", "/saml2/idpresponse", "SAMLResponse=" + "A" * 10_000_000, form)
+    assert large.status == 413
+    assert running.request("DELETE", "/oauth2/token").status == 405
+
+
+def test_it_serves_tls(tmp_path: Path, certs: Path) -> None:
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-keyout", key, "-out", certificate, "-subj", "/CN=localhost", "-days", "2"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    port = free_port()
+    config = document(port, Domain=f"https://localhost:{port}")
+    with serving(tmp_path, config, certs=certs, port=port, tls=(certificate, key)) as process:
+        configuration = process.get("/.well-known/openid-configuration")
+        assert json.loads(configuration.body)["token_endpoint"].startswith("https://localhost")
+        assert configuration.headers["Strict-Transport-Security"]
+
+
+def test_without_its_redis_it_says_503_and_recovers(
+    tmp_path: Path, certs: Path, redis_server: RedisServer
+) -> None:
+    own = RedisServer(tmp_path)
+    own.start()
+    port = free_port()
+    try:
+        with serving(
+            tmp_path, document(port), certs=certs, port=port, environ={"BROKER_REDIS_URL": own.url}
+        ) as process:
+            sign_in = (
+                "/oauth2/authorize?client_id=web&response_type=code&scope=openid"
+                "&redirect_uri=https://app.example.test/callback"
+            )
+            assert process.get(sign_in).status == 302
+            own.kill()
+            away = process.get(sign_in)
+            assert away.status == 503
+            assert away.headers["Retry-After"]
+            assert b"<html" in away.body
+            assert b"Traceback" not in away.body
+            assert process.get("/ready").status == 503
+            assert process.get("/health").status == 200
+            own.start()
+            wait_until(lambda: _check(process.get(sign_in).status == 302), "recovery")
+    finally:
+        own.kill()
+
+
+def test_a_taken_port_is_said_in_one_line(tmp_path: Path, running: Serving) -> None:
+    command = [BROKER, "serve", "--config", str(running.config), "--port", str(running.port)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert ended.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{running.port}" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_faulty_configuration_is_not_served(tmp_path: Path) -> None:
+    config = tmp_path / "broker.yaml"
+    config.write_text("UserPools:\n  - Id: nonsense\n    Domian: https://a.test\n")
+    for command in (["serve"], ["check"]):
+        ended = subprocess.run(
+            [BROKER, *command, "--config", str(config)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        assert ended.returncode == 1
+        assert "UserPools[0].Domian: unknown member" in ended.stderr
+        assert "UserPools[0].Id" in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
+def test_check_counts_what_it_found(running: Serving) -> None:
+    ended = subprocess.run(
+        [BROKER, "check", "--config", str(running.config)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert "no faults. 1 pool(s), 1 client(s), 1 provider(s)" in ended.stdout
+
+
+def _check(condition: bool) -> None:
+    assert condition
