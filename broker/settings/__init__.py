@@ -17,9 +17,9 @@ from pathlib import Path
 from broker.model.errors import ConfigurationError
 from broker.model.pool import UserPool
 from broker.settings import environment, pools, yaml_file
-from broker.settings.reading import Place, Reading, report
+from broker.settings.reading import Place, Reading
 
-__all__ = ["Settings", "load", "report"]
+__all__ = ["Settings", "load"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,16 +117,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {by_lower[close[0]]}?" if close else ""
 
 
-def report(faults: Iterable[str], warnings: Iterable[str]) -> str:
-    """What ``broker check`` prints: every finding on its line, then the sum."""
-    faults, warnings = tuple(faults), tuple(warnings)
-    lines = [*(f"fault: {f}" for f in faults), *(f"warning: {w}" for w in warnings)]
-    return "\n".join([*lines, f"{_count(faults, 'fault')}, {_count(warnings, 'warning')}"])
-
-
-def _count(found: tuple[str, ...], noun: str) -> str:
-    return f"{len(found)} {noun}{'' if len(found) == 1 else 's'}"
-
-
 def _cause(error: Exception) -> str:
     return error.strerror or "no reason given" if isinstance(error, OSError) else "not a path"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from broker.model.pool import ProviderType
-from broker.settings import load, report
+from broker.settings import load
 from tests.kit import configuration
 from tests.kit.configuration import GOOD, Tree
 
@@ -52,10 +52,3 @@ def test_many_pools_keep_their_order_and_share_what_is_equal(tmp_path: Path) -> 
     assert len(providers) == 34 * 60
     assert len({id(p.attribute_mapping) for p in providers}) == 1
     assert len({id(pool.schema) for pool in settings.pools.values()}) == 1
-
-
-def test_the_report_ends_with_a_sum() -> None:
-    assert report(["a: b"], ["c: d", "e: f"]) == (
-        "fault: a: b\nwarning: c: d\nwarning: e: f\n1 fault, 2 warnings"
-    )
-    assert report([], []) == "0 faults, 0 warnings"
