@@ -79,6 +79,15 @@ def test_what_is_refused(text: str, fault: str) -> None:
     assert parsed(text)[1] == [fault]
 
 
+def test_pyyaml_without_its_c_parser_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "a: &x {k: 0123, l: ~}\nb: {<<: *x, l: 'y'}\nc: [1, 'null']"
+    with_c = parsed(text)
+    monkeypatch.setattr(yaml_file, "_LOADER", yaml.SafeLoader)
+    assert parsed(text) == with_c
+    assert parsed("a: 1\na: 2") == ({"a": "1"}, ["a: stands twice (keep one of them)"])
+    assert parsed("a: [")[1][0].startswith("line 1, column 5: this is not YAML: ")
+
+
 def test_several_duplicates_are_told_at_once() -> None:
     assert len(parsed("a: 1\na: 2\nb: {c: 1, c: 2}")[1]) == 2
 
