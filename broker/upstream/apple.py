@@ -32,14 +32,14 @@ class AppleSecret:
     key: SigningKey
     clock: Clock
 
-    def __call__(self, metadata: ProviderMetadata) -> Credentials:
+    def __call__(self, _metadata: ProviderMetadata) -> Credentials:
         now = int(self.clock.now())
         secret = self.key.assertion(
             {
                 "iss": self.settings.extra.get("team_id", ""),
                 "iat": now,
                 "exp": now + ASSERTION_SECONDS,
-                "aud": metadata.issuer,
+                "aud": ISSUER,
                 "sub": self.settings.client_id,
             }
         )

@@ -23,18 +23,19 @@ def claim_values(document: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     A member named with a dot wins over the path that reads the same.
     """
     found: dict[str, tuple[str, ...]] = {}
-    for path, value in _walk(document, "", MAX_DEPTH):
-        values = _values(value)
-        if values and (path not in found or path in document):
+    for path, value in (*_nested(document, "", MAX_DEPTH), *document.items()):
+        if values := _values(value):
             found[path] = values
     return found
 
 
-def _walk(node: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
+def _nested(node: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
+    """The members of the objects in ``node``, by their paths."""
     for name, value in node.items():
-        yield prefix + name, value
         if isinstance(value, dict) and depth > 1:
-            yield from _walk(value, f"{prefix}{name}.", depth - 1)
+            path = f"{prefix}{name}."
+            yield from ((path + inner, member) for inner, member in value.items())
+            yield from _nested(value, path, depth - 1)
 
 
 def _values(value: object) -> tuple[str, ...]:

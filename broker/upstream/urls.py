@@ -75,7 +75,10 @@ def beside(named: str, by: str) -> str:
 
     Raises ``RefusedUrlError``, also for plain http when ``by`` is not on this machine.
     """
-    url = urljoin(by, named)
+    try:
+        url = urljoin(by, named)
+    except ValueError as error:  # brackets that hold no address
+        raise RefusedUrlError("not a URL") from error
     if target(url).scheme == "http" and not is_loopback(target(by).host):
         raise RefusedUrlError("plain http named by a provider on another machine")
     return url

@@ -152,7 +152,7 @@ class OidcOp:
         request = self._codes.pop(asked.form.get("code", ""), None)
         if request is None or asked.form.get("redirect_uri") != request["redirect_uri"]:
             return as_json({"error": "invalid_grant", "error_description": "Code is bad"}, 400)
-        if not _proves(asked.form.get("code_verifier"), request.get("code_challenge")):
+        if not proves(asked.form.get("code_verifier"), request.get("code_challenge")):
             return as_json({"error": "invalid_grant", "error_description": "PKCE failed"}, 400)
         access_token = secrets.token_urlsafe(12)
         self._access_tokens[access_token] = self.subject
@@ -206,7 +206,7 @@ def _without_absent(members: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not ABSENT}
 
 
-def _proves(verifier: str | None, challenge: str | None) -> bool:
+def proves(verifier: str | None, challenge: str | None) -> bool:
     """RFC 7636 4.6."""
     if challenge is None or verifier is None:
         return challenge is verifier is None
