@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from flask import Response, request
 
 from broker.login.broker import Broker
@@ -11,6 +13,8 @@ from broker.web import context, errors
 from broker.web.context import Site
 from broker.web.pages import PageError
 
+_log = logging.getLogger("broker.web")
+
 _KINDS = {
     ErrorCode.REDIRECT_MISMATCH.value: PageError.REDIRECT_MISMATCH,
     "Required parameters missing": PageError.PARAMETER_MISSING,
@@ -19,7 +23,11 @@ _KINDS = {
 
 
 def error(broker: Broker, site: Site) -> Response:
-    """400 always: the query chooses among our own texts, nothing of it is repeated."""
+    """400 always: the query chooses among our own texts, nothing of it is repeated.
+
+    The reference leads to this event; the rule that was broken is in the ``request_refused`` before it.
+    """
     text = context.query(request).get("error") or ""
-    kind = _KINDS.get(text, PageError.BAD_REQUEST)
-    return errors.page(kind, status=400, reference=new_reference())
+    kind, reference = _KINDS.get(text, PageError.BAD_REQUEST), new_reference()
+    _log.info("error_page", extra={"reference": reference, "page": kind.value})
+    return errors.page(kind, status=400, reference=reference)
