@@ -88,7 +88,7 @@ def _allow_cross_origin(app: Flask) -> None:
     """CORS for what browser apps call: any origin, no cookies; preflights echo what they ask for."""
 
     def preflight(**_: Any) -> Response:
-        response = Response(status=204, content_type=None)
+        response = errors.empty(204, {})
         asked = request.headers.get("Access-Control-Request-Headers")
         if asked:
             response.headers["Access-Control-Allow-Headers"] = asked

@@ -47,11 +47,7 @@ def _answer(
         raise OAuthError(ErrorCode.LOGIN_REQUIRED, "Nobody is signed in.")
     provider = asked.provider or _only_provider(site, client)
     if provider is None:
-        return Response(
-            status=302,
-            headers={**errors.NO_STORE, "Location": f"/login?{params.encoded()}"},
-            content_type=None,
-        )
+        return errors.redirect(f"/login?{params.encoded()}")
     return _send_upstream(broker, site, asked, provider)
 
 
@@ -87,6 +83,4 @@ def upstream_response(outgoing: UpstreamRequest, *, purpose: Purpose = Purpose.S
         return pages.form_post_page(
             outgoing.url, outgoing.form, purpose=purpose, lang=language_of(request)
         )
-    return Response(
-        status=302, headers={**errors.NO_STORE, "Location": outgoing.url}, content_type=None
-    )
+    return errors.redirect(outgoing.url)

@@ -14,6 +14,7 @@ from werkzeug.exceptions import NotFound
 
 from broker.login.broker import Broker
 from broker.model.pool import STANDARD_ATTRIBUTES, VERIFIED_FLAGS, UserPool
+from broker.web import errors
 from broker.web.context import Site
 from broker.web.language import CODES
 
@@ -107,5 +108,5 @@ def _json_document(document: tuple[bytes, str]) -> Response:
     body, etag = document
     headers = {**_CACHE, "ETag": etag}
     if request.if_none_match.contains_weak(etag.strip('"')):
-        return Response(status=304, headers=headers, content_type=None)
+        return errors.empty(304, headers)
     return Response(body, headers=headers, content_type="application/json")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 import msgspec
@@ -55,6 +56,18 @@ _STATUS_PAGES = {
 }
 
 
+def empty(status: int, headers: Mapping[str, str] = NO_STORE) -> Response:
+    """An answer without a body, and so without a Content-Type: browser libraries parse what has one."""
+    response = Response(status=status, headers=headers)
+    del response.headers["Content-Type"]
+    return response
+
+
+def redirect(location: str, status: int = 302) -> Response:
+    """To a location that was checked; no cache keeps it, for it may hold a code."""
+    return empty(status, {**NO_STORE, "Location": location})
+
+
 def json_response(body: object, status: int = 200) -> Response:
     """JSON that no cache keeps (RFC 6749 5.1)."""
     headers = {**NO_STORE, "x-amz-cognito-request-id": str(uuid.uuid4())}
@@ -80,30 +93,28 @@ def _log_refusal(error: OAuthError) -> None:
     )
 
 
-def to_app(redirect: ClientRedirect, answer: dict[str, str]) -> Response:
+def to_app(back: ClientRedirect, answer: dict[str, str]) -> Response:
     """Answer the app at its proven redirect URI: 302, or a form that posts itself."""
-    if redirect.mode is ResponseMode.FORM_POST:
+    if back.mode is ResponseMode.FORM_POST:
         return pages.form_post_page(
-            redirect.uri,
-            redirect.fields(**answer),
+            back.uri,
+            back.fields(**answer),
             purpose=Purpose.APPLICATION,
             lang=language_of(request),
         )
-    return Response(
-        status=302, headers={**NO_STORE, "Location": redirect.url(**answer)}, content_type=None
-    )
+    return redirect(back.url(**answer))
 
 
-def error_to_app(redirect: ClientRedirect, code: ErrorCode, description: str) -> Response:
+def error_to_app(back: ClientRedirect, code: ErrorCode, description: str) -> Response:
     """RFC 6749 4.1.2.1 and 4.2.2.1, with ``state`` and ``iss``."""
     answer = {"error_description": description} if description else {}
-    return to_app(redirect, {**answer, "error": code.value})
+    return to_app(back, {**answer, "error": code.value})
 
 
-def refused_to_app(redirect: ClientRedirect, error: OAuthError) -> Response:
+def refused_to_app(back: ClientRedirect, error: OAuthError) -> Response:
     """A rule of OAuth is broken and the way back is proven: the app is told which."""
     _log_refusal(error)
-    return error_to_app(redirect, error.code, error.description)
+    return error_to_app(back, error.code, error.description)
 
 
 def refused_request(error: OAuthError, client_id: str | None) -> Response:
@@ -113,8 +124,7 @@ def refused_request(error: OAuthError, client_id: str | None) -> Response:
     if error.code is not ErrorCode.REDIRECT_MISMATCH:
         text = error.description
     query = {"error": text} | ({} if client_id is None else {"client_id": client_id})
-    location = f"/error?{urlencode(query, errors='surrogateescape')}"
-    return Response(status=302, headers={**NO_STORE, "Location": location}, content_type=None)
+    return redirect(f"/error?{urlencode(query, errors='surrogateescape')}")
 
 
 def page(kind: PageError, *, status: int, reference: str | None = None) -> Response:

@@ -41,11 +41,7 @@ def login(broker: Broker, site: Site) -> Response:
     provider = _provider_of(email, site.pool, client)
     if provider is None:
         return _page(site, client, params, problem=EmailProblem.UNKNOWN)
-    return Response(
-        status=302,
-        headers={**errors.NO_STORE, "Location": _choice_url(params, provider)},
-        content_type=None,
-    )
+    return errors.redirect(_choice_url(params, provider))
 
 
 def _page(

@@ -46,7 +46,7 @@ def logout(broker: Broker, site: Site) -> Response:
 
 def _by_get(params: Parameters) -> Response:
     """A form posted by another site comes without the session cookie; a GET after it has the cookie."""
-    return _redirect(f"{_PATH}?{params.encoded(**{_CONFIRMED: None})}", status=303)
+    return errors.redirect(f"{_PATH}?{params.encoded(**{_CONFIRMED: None})}", status=303)
 
 
 def _sign_out(broker: Broker, site: Site, params: Parameters) -> Response:
@@ -175,15 +175,9 @@ def _end(broker: Broker, site: Site, *, then: str | None, unregistered: bool = F
 def signed_out(then: str | None, *, unregistered: bool = False) -> Response:
     """Where a sign-out ends: at the app, or at a page that says so."""
     if then is not None:
-        return _redirect(then)
+        return errors.redirect(then)
     return pages.signed_out_page(
         lang=language_of(request),
         notes=(SignedOutNote.UNREGISTERED,) if unregistered else (),
         status=400 if unregistered else 200,
-    )
-
-
-def _redirect(location: str, status: int = 302) -> Response:
-    return Response(
-        status=status, headers={**errors.NO_STORE, "Location": location}, content_type=None
     )

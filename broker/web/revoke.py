@@ -25,8 +25,7 @@ def revoke(broker: Broker, site: Site) -> Response:
         broker.refresh_tokens.revoke_token(site.pool, client, _token(form))
     except OAuthError as error:
         return refused(error)
-    # No Content-Type: browser libraries try to parse any body that has one.
-    return Response(status=200, headers=errors.NO_STORE, content_type=None)
+    return errors.empty(200)
 
 
 def refused(error: OAuthError) -> Response:

@@ -80,7 +80,7 @@ class App:
 
     # -- the back channel ------------------------------------------------------------------
 
-    def redeem(self, code: str, **changes: str | None) -> TestResponse:
+    def redeem(self, code: str, /, **changes: str | None) -> TestResponse:
         params: dict[str, str | None] = {
             "grant_type": "authorization_code",
             "code": code,
@@ -97,7 +97,7 @@ class App:
         assert response.status_code == 200, response.data
         return body(response)
 
-    def refresh(self, token: str, **changes: str | None) -> TestResponse:
+    def refresh(self, token: str, /, **changes: str | None) -> TestResponse:
         params: dict[str, str | None] = {
             "grant_type": "refresh_token",
             "refresh_token": token,
@@ -106,7 +106,7 @@ class App:
         }
         return self.world.token(fields(**params))
 
-    def revoke(self, token: str | None, **changes: str | None) -> TestResponse:
+    def revoke(self, token: str | None, /, **changes: str | None) -> TestResponse:
         params: dict[str, str | None] = {"token": token, **self.credentials, **changes}
         return self.world.browser().post("/oauth2/revoke", fields(**params))
 
