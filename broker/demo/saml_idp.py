@@ -70,7 +70,8 @@ class SamlIdp:
     def message(self) -> Message:
         """The message of the current request, in whichever binding it came."""
         if request.method == "GET":
-            return saml_requests.from_query(request.query_string.decode(), self.service_provider)
+            query = request.query_string.decode("latin-1")  # octets: a signature is over them
+            return saml_requests.from_query(query, self.service_provider)
         return saml_requests.from_form(
             request.form.get("SAMLRequest", ""),
             request.form.get("RelayState"),

@@ -149,7 +149,8 @@ def _verify_query(raw: dict[str, str], certificates: tuple[bytes, ...]) -> None:
     """Check the signature over the octets as they were sent, not as they might be re-encoded."""
     if unquote_plus(raw.get("SigAlg", "")) != _RSA_SHA256:
         raise RequestError("The request is signed with an algorithm other than RSA-SHA256.")
-    octets = "&".join(f"{name}={raw[name]}" for name in _SIGNED_FIELDS if name in raw).encode()
+    signed = "&".join(f"{name}={raw[name]}" for name in _SIGNED_FIELDS if name in raw)
+    octets = signed.encode("latin-1")
     signature = _decoded(unquote_plus(raw["Signature"]))
     if not any(_verifies(octets, signature, pem) for pem in certificates):
         raise RequestError("The signature does not verify.")

@@ -29,6 +29,7 @@ from broker.demo.ending import Ending
 from broker.demo.oidc_op import OidcOp, create_op
 from broker.demo.oidc_requests import RegisteredClient
 from broker.demo.saml_idp import SamlIdp, create_idp
+from broker.demo.saml_requests import RequestError
 from broker.demo.sample_app import RelyingParty, Settings, create_app
 from broker.demo.servers import LOOPBACK, Listener, free_port
 from broker.demo.story import SIGN_IN_WITH_OIDC, SIGN_IN_WITH_SAML
@@ -121,4 +122,7 @@ def _sample_app(agreement: Agreement) -> Flask:
 
 
 def _fetched(url: str) -> bytes:
-    return httpx2.get(url, timeout=_TIMEOUT_SECONDS).raise_for_status().content
+    try:
+        return httpx2.get(url, timeout=_TIMEOUT_SECONDS).raise_for_status().content
+    except httpx2.HTTPError as error:
+        raise RequestError("The broker's metadata cannot be read.") from error

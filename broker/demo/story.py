@@ -34,7 +34,9 @@ class Story:
         query = parse_qs(urlsplit(page.url).query)
         if "Signature" not in query or "SAMLRequest" not in query:
             raise BrowserError(f"The AuthnRequest is not signed on {page}.")
-        self.steps.tell("The broker sent the browser to the SAML identity provider, signed request")
+        self.steps.tell(
+            "The broker sent the browser to the SAML identity provider with a signed request"
+        )
         page = browser.submit(page)
         self._expect(page, self.at.saml_idp)
         self.steps.tell(f"{ADA.name} signed in there; the provider signed an assertion about her")
@@ -54,13 +56,13 @@ class Story:
     def sign_out(self, browser: Browser, page: Page) -> None:
         """At the app, at the broker, and at the SAML provider when it takes part."""
         self.ending.check()
-        page = browser.submit(page)
+        page, where = browser.submit(page), "at the app and at the broker"
         while page.url.startswith(self.at.saml_idp):
             self._expect(page, self.at.saml_idp)
-            page = browser.submit(page)
+            page, where = browser.submit(page), "at the app, the broker and the identity provider"
         self._expect(page, self.at.app)
         page.link(SIGN_IN_WITH_SAML)
-        self.steps.tell("Signed out again, at the app and at the broker")
+        self.steps.tell(f"Signed out again, {where}")
 
     def _begin(self, browser: Browser, button: str) -> Page:
         self.ending.check()

@@ -225,6 +225,10 @@ def test_a_signature_by_another_key_is_refused_in_both_bindings(idp: FlaskClient
     assert "does not verify" in idp.post("/sso", data=signed_form(request(), stranger)).text
 
 
+def test_a_query_that_is_no_text_is_refused(idp: FlaskClient, sp: KeyPair) -> None:
+    assert idp.get(f"/sso?{query(request(), sp)}".replace("tx-1", "\u00ff\x80")).status_code == 400
+
+
 def test_a_relay_state_changed_behind_the_signature_is_refused(
     idp: FlaskClient, sp: KeyPair
 ) -> None:
