@@ -127,6 +127,19 @@ class PendingSignOut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderLogout:
+    """An identity provider's own wish to end sessions, checked.
+
+    ``session_indexes`` empty: all sessions of ``subject`` through that provider. ``answer`` goes
+    back to the provider when they have ended; None: it has no place for it.
+    """
+
+    subject: str
+    session_indexes: tuple[str, ...] = ()
+    answer: UpstreamRequest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
     """An identity provider's answer as it arrived: parameters single-valued, nothing believed."""
 

@@ -81,12 +81,12 @@ def only_subject(assertion: Element) -> Element:
     return found[0]
 
 
-def name_id(assertion: Element) -> NameId:
-    """The one NameID of the Subject (SAML core 2.4.1).
+def name_id_in(parent: Element) -> NameId:
+    """The one NameID of a Subject, or of a LogoutRequest (SAML core 2.2.3).
 
     Compared by everybody downstream code point for code point, so nothing is trimmed or folded.
     """
-    found = children(only_subject(assertion), NAME_ID)
+    found = children(parent, NAME_ID)
     if len(found) != 1:
         raise refused(Reason.SAML_NAME_ID, "one NameID", str(len(found)))
     element = found[0]
@@ -152,7 +152,7 @@ def read_assertion(assertion: Element, *, issuer: str, usable_until: float) -> A
     return Assertion(
         id=assertion.get("ID", ""),
         issuer=issuer,
-        name_id=name_id(assertion),
+        name_id=name_id_in(only_subject(assertion)),
         attributes=attributes(assertion),
         usable_until=usable_until,
         session_index=None if statement is None else statement.get("SessionIndex"),

@@ -54,4 +54,6 @@ _LONGEST = 200
 
 def refused(reason: Reason, expected: str, received: str) -> UpstreamError:
     """The refusal for ``reason``; what was received is cut to what a log line can bear."""
-    return UpstreamError(reason, _PUBLIC.get(reason, ""), expected=expected, received=received[:_LONGEST])
+    return UpstreamError(
+        reason, _PUBLIC.get(reason, ""), expected=expected, received=received[:_LONGEST]
+    )

@@ -65,7 +65,7 @@ def read_response(encoded: str, expected: Expectations) -> Assertion:
 def _response(encoded: str) -> Element:
     """The Response as sent: nothing about it is proven yet."""
     try:
-        root = parse(_decoded(encoded))
+        root = parse(decoded(encoded))
     except XmlError as fault:
         raise refused(Reason.SAML_RESPONSE_NOT_XML, fault.expected, fault.received) from fault
     if root.tag != RESPONSE:
@@ -74,7 +74,7 @@ def _response(encoded: str) -> Element:
     return root
 
 
-def _decoded(encoded: str) -> bytes:
+def decoded(encoded: str) -> bytes:
     compact = encoded.translate(_WHITE_SPACE)
     if len(compact) > MAX_CHARACTERS:
         raise refused(

@@ -1,0 +1,90 @@
+"""What every SAML exchange with one provider has in common: who both parties are, and their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from broker.model.errors import Reason
+from broker.model.login import CLOCK_SKEW_SECONDS, UpstreamRequest
+from broker.model.pool import IdentityProvider, SamlSettings, UserPool
+from broker.ports import Clock, KeyStore, ReplayGuard
+from broker.saml.bindings import post_form, redirect_url
+from broker.saml.metadata import IdpDescriptor
+from broker.saml.refusal import refused
+from broker.saml.signing import MessageSigner, rsa_private_key, signer_of
+
+REQUEST = "SAMLRequest"
+RESPONSE = "SAMLResponse"
+REQUEST_ID = "request_id"
+"""What is remembered of an exchange: the ID of our request, which the answer must name."""
+
+
+class Metadata(Protocol):
+    """Where the descriptors of identity providers come from."""
+
+    def of(self, pool_id: str, provider: IdentityProvider) -> IdpDescriptor:
+        """Raises ``UpstreamError`` when there is no usable metadata."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A message of ours before it is sent: ``field`` says whether it asks or answers."""
+
+    field: str
+    xml: str
+    relay_state: str
+    signer: MessageSigner | None
+    remember: Mapping[str, str]
+
+    def by_redirect(self, endpoint: str) -> UpstreamRequest:
+        url = redirect_url(endpoint, self.field, self.xml, self.relay_state, self.signer)
+        return UpstreamRequest(url=url, remember=self.remember)
+
+    def by_post(self, endpoint: str) -> UpstreamRequest:
+        message = self.signer.enveloped(self.xml) if self.signer else self.xml
+        form = post_form(self.field, message, self.relay_state)
+        return UpstreamRequest(url=endpoint, form=form, remember=self.remember)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamlParty:
+    """One identity provider of one pool."""
+
+    pool: UserPool
+    provider: IdentityProvider
+    metadata: Metadata
+    keys: KeyStore
+    replay: ReplayGuard
+    clock: Clock
+    skew: int = CLOCK_SKEW_SECONDS
+
+    @property
+    def settings(self) -> SamlSettings:
+        settings = self.provider.settings
+        if not isinstance(settings, SamlSettings):
+            raise TypeError("the SAML connector got a provider of another type")
+        return settings
+
+    def descriptor(self) -> IdpDescriptor:
+        """Raises ``UpstreamError`` when there is no usable metadata."""
+        return self.metadata.of(self.pool.id, self.provider)
+
+    def signer(self) -> MessageSigner:
+        return signer_of(self.keys.pool_keys(self.pool).saml_signing[0])
+
+    def decryption_keys(self) -> Sequence[rsa.RSAPrivateKey]:
+        pairs = self.keys.pool_keys(self.pool).saml_encryption
+        return [rsa_private_key(pair.private_pem) for pair in pairs]
+
+    def claim(self, kind: str, message_id: str, *, until: float) -> None:
+        """SAML profiles 4.1.4.5: a message works once. Raises ``UpstreamError``.
+
+        To be called last, so that a message refused for another reason uses nothing up.
+        """
+        scope = f"{kind}:{self.provider.name}"
+        if not self.replay.first_time(self.pool.id, scope, message_id, until=until):
+            raise refused(Reason.SAML_REPLAY, "an ID not seen before", "one seen before")
