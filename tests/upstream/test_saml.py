@@ -16,12 +16,15 @@ from broker.model.login import (
     Callback,
     ClientRedirect,
     ExternalIdentity,
+    LoginSession,
+    PendingSignOut,
     Transaction,
 )
 from broker.model.pool import IdentityProvider, OAuthSettings, ProviderType, SamlSettings, UserPool
 from broker.model.tokens import CertifiedKey, PoolKeys
+from broker.ports import LogoutCapable
 from broker.saml.bindings import verify_query
-from broker.saml.metadata import IdpDescriptor, VerificationKey
+from broker.saml.metadata import Endpoint, IdpDescriptor, VerificationKey
 from broker.saml.signature import signed_view
 from broker.saml.xml import parse
 from broker.upstream.saml import SamlUpstream
@@ -70,6 +73,8 @@ class Descriptors:
 
     sso_redirect: str | None = SSO
     sso_post: str | None = None
+    slo_redirect: Endpoint | None = None
+    slo_post: Endpoint | None = None
 
     def of(self, pool_id: str, provider: IdentityProvider) -> IdpDescriptor:
         key = rsa_key("idp" if provider.name == "Corp" else provider.name)
@@ -77,6 +82,8 @@ class Descriptors:
             entity_id=IDP,
             sso_redirect=self.sso_redirect,
             sso_post=self.sso_post,
+            slo_redirect=self.slo_redirect,
+            slo_post=self.slo_post,
             signing=(VerificationKey(key=key.public_key(), expires_at=NOW),),
         )
 
@@ -332,3 +339,141 @@ def test_a_provider_of_another_type_is_a_mistake_of_ours() -> None:
     )
     with pytest.raises(TypeError, match="another type"):
         replace(connector(), provider=oidc).begin("t", ASKED, BASE)
+
+
+# Logout.
+
+SLO = Endpoint(
+    location="https://idp.example.com/slo", response_location="https://idp.example.com/back"
+)
+
+
+def signed_in(logout: dict[str, str] | None = None) -> LoginSession:
+    facts = complete(connector(), signed()).logout if logout is None else logout
+    return LoginSession(
+        id="s",
+        pool_id=POOL.id,
+        sub="sub",
+        username="Corp_alice",
+        provider="Corp",
+        subject="alice",
+        auth_time=int(NOW),
+        expires_at=int(NOW) + 3600,
+        logout=facts,
+    )
+
+
+def pending(**remembered: str) -> PendingSignOut:
+    return PendingSignOut(
+        id="out", pool_id=POOL.id, provider="Corp", base_url=BASE, remembered=remembered
+    )
+
+
+def logging_out(**endpoints: Endpoint) -> SamlUpstream:
+    return connector(metadata=Descriptors(**(endpoints or {"slo_redirect": SLO})), idp_signout=True)
+
+
+def envelope(kind: str, more: str, content: str) -> Callback:
+    xml = (
+        f'<samlp:{kind} xmlns:samlp="{builders.SAMLP}" xmlns:saml="{builders.SAML}" ID="_l1"'
+        f' Version="2.0" IssueInstant="{builders.at(-5)}" Destination="{BASE}/saml2/logout"{more}>'
+        f"<saml:Issuer>{IDP}</saml:Issuer>{content}</samlp:{kind}>"
+    )
+    field = "SAMLRequest" if kind.endswith("Request") else "SAMLResponse"
+    value = encoded(sign(xml, "_l1", rsa_key("idp")))
+    return Callback(base_url=BASE, params={field: value, "RelayState": "back"})
+
+
+def answer_to(request_id: str, code: str = builders.SUCCESS) -> Callback:
+    status = f'<samlp:Status><samlp:StatusCode Value="{code}"/></samlp:Status>'
+    return envelope("LogoutResponse", f' InResponseTo="{request_id}"', status)
+
+
+def test_the_connector_can_log_out() -> None:
+    assert isinstance(connector(), LogoutCapable)
+
+
+def test_a_logout_request_is_signed_and_names_the_session() -> None:
+    request = logging_out().begin_logout("out", signed_in(), BASE)
+    assert request is not None
+    assert request.url.startswith(f"{SLO.location}?SAMLRequest=")
+    query = urlsplit(request.url).query
+    verify_query(query, "SAMLRequest", [rsa_key("pool").public_key()])
+    assert parse_qs(query)["RelayState"] == ["out"]
+    root = message_in(request.url)
+    assert root.get("ID") == request.remember["request_id"]
+    assert [child.text for child in root] == [SP, "alice", "_s1"]
+
+
+def test_a_logout_request_is_posted_where_nothing_else_is_taken() -> None:
+    request = logging_out(slo_post=SLO).begin_logout("out", signed_in(), BASE)
+    assert request is not None
+    assert request.form is not None
+    assert request.url == SLO.location
+    root = parse(b64decode(request.form["SAMLRequest"]))
+    assert signed_view(root, [rsa_key("pool").public_key()]).get("Destination") == SLO.location
+
+
+def test_no_logout_request_without_use() -> None:
+    assert (
+        connector(metadata=Descriptors(slo_redirect=SLO)).begin_logout("o", signed_in(), BASE)
+        is None
+    )
+    assert connector(idp_signout=True).begin_logout("o", signed_in(), BASE) is None
+    assert logging_out().begin_logout("o", signed_in({}), BASE) is None
+
+
+def test_the_answer_belongs_to_the_request() -> None:
+    logging_out().complete_logout(answer_to("_q1"), pending(request_id="_q1"))
+    for waiting in (pending(request_id="_q2"), pending()):
+        with pytest.raises(UpstreamError) as refusal:
+            logging_out().complete_logout(answer_to("_q1"), waiting)
+        assert refusal.value.reason == Reason.SAML_LOGOUT_UNEXPECTED
+
+
+def test_a_partial_logout_is_an_answer_too(caplog: pytest.LogCaptureFixture) -> None:
+    partial = "urn:oasis:names:tc:SAML:2.0:status:PartialLogout"
+    logging_out().complete_logout(answer_to("_q1", partial), pending(request_id="_q1"))
+    assert "PartialLogout" in caplog.text
+
+
+def test_a_missing_answer_refuses() -> None:
+    with pytest.raises(UpstreamError) as refusal:
+        logging_out().complete_logout(Callback(base_url=BASE, params={}), pending(request_id="_q1"))
+    assert refusal.value.reason == Reason.SAML_LOGOUT_MALFORMED
+
+
+WISH = envelope("LogoutRequest", "", "<saml:NameID>alice</saml:NameID>")
+
+
+def test_the_provider_can_end_sessions_and_is_answered() -> None:
+    wish = logging_out().accept_logout(WISH)
+    assert (wish.subject, wish.session_indexes) == ("alice", ())
+    assert wish.answer is not None
+    assert wish.answer.url.startswith(f"{SLO.response_location}?SAMLResponse=")
+    query = urlsplit(wish.answer.url).query
+    verify_query(query, "SAMLResponse", [rsa_key("pool").public_key()])
+    assert parse_qs(query)["RelayState"] == ["back"]
+
+
+def test_the_answer_is_posted_where_nothing_else_is_taken() -> None:
+    answer = logging_out(slo_post=SLO).accept_logout(WISH).answer
+    assert answer is not None
+    assert answer.url == SLO.response_location
+    assert answer.form is not None
+    root = signed_view(
+        parse(b64decode(answer.form["SAMLResponse"])), [rsa_key("pool").public_key()]
+    )
+    assert root.get("InResponseTo") == "_l1"
+
+
+def test_a_provider_without_logout_endpoint_is_not_answered() -> None:
+    assert connector(idp_signout=True).accept_logout(WISH).answer is None
+
+
+def test_a_wish_is_granted_once() -> None:
+    upstream = logging_out()
+    upstream.accept_logout(WISH)
+    with pytest.raises(UpstreamError) as refusal:
+        upstream.accept_logout(WISH)
+    assert refusal.value.reason == Reason.SAML_REPLAY
