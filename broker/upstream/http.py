@@ -19,7 +19,7 @@ import msgspec
 from broker import __version__
 from broker.upstream.breaker import Breaker
 from broker.upstream.network import Network
-from broker.upstream.urls import RefusedUrlError, Target, beside, target
+from broker.upstream.urls import RefusedUrlError, Target, redirected, target
 
 MAX_BYTES = 1 << 20
 MAX_REDIRECTS = 20
@@ -184,7 +184,7 @@ def _target(url: str) -> Target:
 def _redirected(url: str, location: str, *, private: bool) -> str:
     """Where a redirect leads: credentials stay with the origin they were meant for."""
     try:
-        following = beside(location, url)
+        following = redirected(location, url)
     except RefusedUrlError as error:
         raise HttpError(Failure.REFUSED_URL, f"redirect: {error}") from error
     if private and _target(following).origin != _target(url).origin:

@@ -137,7 +137,7 @@ def subject_of(claims: Mapping[str, Any]) -> str:
     """OIDC Core 2: a non-empty string; control characters are in nobody's name."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not subject or not is_text(subject):
-        raise refused(Reason.OIDC_SUBJECT, expected="a non-empty sub", received=subject)
+        raise refused(Reason.OIDC_SUBJECT, expected="a non-empty sub")
     return subject
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urljoin, urlsplit
 
 _ODD = re.compile(r"[\s\\\x00-\x1f\x7f]")
+_HOST = re.compile(r"[0-9A-Za-z._:-]+")
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SAFE = "%/?:@!$&'()*+,;=~-._"
@@ -56,7 +57,8 @@ def target(url: str) -> Target:
         host = host if host.isascii() else host.encode("idna").decode()
     except ValueError as error:  # brackets, ports and labels that are none
         raise RefusedUrlError("not a URL") from error
-    if _ODD.search(url) or parts.scheme not in _DEFAULT_PORTS or not host or "@" in parts.netloc:
+    is_odd = _ODD.search(url) or "@" in parts.netloc or not _HOST.fullmatch(host)
+    if is_odd or parts.scheme not in _DEFAULT_PORTS:
         raise RefusedUrlError("not an http(s) URL of a host")
     if parts.scheme == "http" and not is_loopback(host):
         raise RefusedUrlError("plain http towards another machine")
@@ -71,14 +73,18 @@ def target(url: str) -> Target:
 
 
 def beside(named: str, by: str) -> str:
-    """``named``, a URL that whoever answers at ``by`` told us to call next; it may be relative.
+    """``named``, an absolute URL that whoever answers at ``by`` told us to call next.
 
     Raises ``RefusedUrlError``, also for plain http when ``by`` is not on this machine.
     """
-    try:
-        url = urljoin(by, named)
-    except ValueError as error:  # brackets that hold no address
-        raise RefusedUrlError("not a URL") from error
-    if target(url).scheme == "http" and not is_loopback(target(by).host):
+    if target(named).scheme == "http" and not is_loopback(target(by).host):
         raise RefusedUrlError("plain http named by a provider on another machine")
-    return url
+    return named
+
+
+def redirected(location: str, url: str) -> str:
+    """Where a ``Location`` at ``url`` leads (RFC 9110 10.2.2). Raises ``RefusedUrlError``."""
+    try:
+        return beside(urljoin(url, location), url)
+    except ValueError as error:  # brackets that hold no address
+        raise RefusedUrlError(str(error)) from error
