@@ -178,8 +178,9 @@ def _connectors(stores: _Stores, clock: Clock, state_dir: Path) -> Mapping[Provi
         )
 
     def over_http(connector: OAuthConnector) -> Connect:
-        # Each provider gets a circuit breaker of its own: one that is dead must not slow the others.
-        return lambda pool, provider: connector(pool, provider, http=http.guarded(), clock=clock)
+        # A connector puts a circuit breaker of its own before its calls, discovery excepted: a dead
+        # provider must neither slow the others nor keep the browser from being sent to it.
+        return lambda pool, provider: connector(pool, provider, http=http, clock=clock)
 
     return {
         ProviderType.SAML: saml,
