@@ -10,9 +10,12 @@ from tests.saml.attacks import (
     encryption,
     envelope,
     keys,
+    not_xml,
     parsing,
     profile,
+    references,
     structure,
+    validity,
     wrapping,
 )
 from tests.saml.attacks.case import AttackCase, Category
@@ -21,10 +24,13 @@ MODULES = (
     wrapping,
     encryption,
     parsing,
+    not_xml,
     structure,
+    references,
     keys,
     confusion,
     profile,
+    validity,
     bombs,
     envelope,
 )

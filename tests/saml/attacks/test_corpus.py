@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import pytest
 
 from broker.model.errors import UpstreamError
 from broker.saml import response as reader
 from broker.saml.response import read_response
-from tests.saml.attacks.case import ATTACKER, VICTIM, AttackCase, Category
+from tests.saml.attacks.case import ATTACKER, VICTIM, AttackCase, Category, Scene
 from tests.saml.attacks.corpus import CORPUS
+from tests.saml.attacks.naive_signature import RefusedError
 from tests.saml.attacks.scene import document_of, expectations, scene_of
-from tests.saml.attacks.weakened import READERS, NaiveReader, RefusedError
+from tests.saml.attacks.summary import CATEGORY, MILLISECONDS
+from tests.saml.attacks.weakened import READERS, NaiveReader
 
 every_case = pytest.mark.parametrize("case", CORPUS, ids=str)
 
@@ -21,10 +27,16 @@ def test_names_are_unique() -> None:
 
 
 @every_case
-def test_broker_refuses(case: AttackCase) -> None:
+def test_broker_refuses(case: AttackCase, record_property: Callable[[str, object], None]) -> None:
     """For the reason the case is about; or reads the name that was signed, all of it."""
     scene = scene_of(case)
     document = document_of(case)
+    record_property(CATEGORY, str(case.category))
+    with _cheaply(record_property):
+        _refuses(case, document, scene)
+
+
+def _refuses(case: AttackCase, document: str, scene: Scene) -> None:
     if case.reads is not None:
         assert read_response(document, expectations(scene)).name_id.value == case.reads
         assert case.reads != case.gains
@@ -32,6 +44,20 @@ def test_broker_refuses(case: AttackCase) -> None:
     with pytest.raises(UpstreamError) as refusal:
         read_response(document, expectations(scene))
     assert refusal.value.reason in case.reasons
+
+
+MOST_SECONDS = 0.5
+"""Ten times what a hostile document may cost, so that a busy machine fails no test."""
+
+
+@contextmanager
+def _cheaply(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Processor time of this process is bounded, and noted for the summary."""
+    start = time.process_time()
+    yield
+    seconds = time.process_time() - start
+    record_property(MILLISECONDS, seconds * 1000)
+    assert seconds < MOST_SECONDS
 
 
 @every_case
