@@ -151,12 +151,11 @@ def _must_ask(broker: Broker, site: Site, params: Parameters, asked: _OidcReques
 
 
 def _with_state(uri: str, state: str | None) -> str:
-    """``state`` decoded once, encoded once; a fragment of the URI stays at its end."""
+    """``state`` decoded once, encoded once."""
     if state is None:
         return uri
-    base, hash_sign, fragment = uri.partition("#")
     encoded = quote(state, safe="-._~", errors="surrogateescape")
-    return f"{base}{'&' if '?' in base else '?'}state={encoded}{hash_sign}{fragment}"
+    return f"{uri}{'&' if '?' in uri else '?'}state={encoded}"
 
 
 def _end(broker: Broker, site: Site, *, then: str | None, unregistered: bool = False) -> Response:
@@ -172,12 +171,13 @@ def _end(broker: Broker, site: Site, *, then: str | None, unregistered: bool = F
     return response
 
 
-def signed_out(then: str | None, *, unregistered: bool = False) -> Response:
+def signed_out(then: str | None, *, unregistered: bool = False, partial: bool = False) -> Response:
     """Where a sign-out ends: at the app, or at a page that says so."""
     if then is not None:
         return errors.redirect(then)
+    notes = {SignedOutNote.UNREGISTERED: unregistered, SignedOutNote.PARTIAL: partial}
     return pages.signed_out_page(
         lang=language_of(request),
-        notes=(SignedOutNote.UNREGISTERED,) if unregistered else (),
+        notes=tuple(note for note, applies in notes.items() if applies),
         status=400 if unregistered else 200,
     )
