@@ -19,6 +19,7 @@ from broker.web import (
     idpresponse,
     login,
     logout,
+    provider_logout,
     revoke,
     token,
     token_api,
@@ -63,6 +64,9 @@ def create_app(broker: Broker) -> Flask:
     mount("/", token_api.token_api, "POST")
     mount("/saml2/idpresponse", idpresponse.saml, "POST")
     mount("/oauth2/idpresponse", idpresponse.oauth, "GET", "POST")
+    mount("/saml2/logout", provider_logout.saml, "POST")
+    mount("/oauth2/logoutresponse", provider_logout.oauth, "GET")
+    mount("/oauth2/backchannel-logout", provider_logout.backchannel, "POST")
     mount("/saml2/metadata", discovery.service_provider_metadata, "GET")
     for prefix in ("", "/<pool_id>"):
         mount(f"{prefix}/.well-known/openid-configuration", documents.openid_configuration, "GET")

@@ -20,6 +20,7 @@ from broker.model.login import (
     LinkedIdentity,
     LoginSession,
     PendingSignOut,
+    ProviderLogout,
     Transaction,
     UpstreamRequest,
     UserProfile,
@@ -220,8 +221,18 @@ class LogoutCapable(Protocol):
 
         None: not asked for (``IDPSignout``), or nothing to end. Raises ``UpstreamError``."""
 
-    def complete_logout(self, callback: Callback, pending: PendingSignOut) -> None:
-        """Check the provider's answer. Raises ``UpstreamError``; the sign-out here stands anyway."""
+    def complete_logout(self, callback: Callback, pending: PendingSignOut) -> bool:
+        """Check the provider's answer; whether it ended every session of its own.
+
+        Raises ``UpstreamError`` for an answer that is not the provider's; the sign-out here stands
+        anyway."""
+
+
+class ProviderLogouts(Protocol):
+    """Messages in which identity providers of one kind ask for sessions to be ended."""
+
+    def receive(self, pool: UserPool, callback: Callback) -> tuple[str, ProviderLogout]:
+        """The name of the provider that says so, and what it wants. Raises ``UpstreamError``."""
 
 
 class Upstreams(Protocol):

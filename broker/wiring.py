@@ -10,13 +10,12 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from broker.login.accounts import Accounts
 from broker.login.broker import Broker, Grant
 from broker.login.flow import LoginFlow
 from broker.login.sessions import Sessions
-from broker.login.sign_out import SignOut
+from broker.login.sign_out import ProviderSignOut, SignOut
 from broker.login.users import Users
 from broker.model.pool import IdentityProvider, ProviderType, UserPool
 from broker.oauth.access_token import AccessTokens
@@ -43,6 +42,7 @@ from broker.stores.redis import RedisState
 from broker.stores.sql_state import SqlState
 from broker.upstream import amazon, apple, facebook, github, google, microsoft, oidc
 from broker.upstream.http import HttpClient
+from broker.upstream.provider_logouts import OidcLogouts, SamlLogouts
 from broker.upstream.registry import Connect, ConnectorRegistry, OAuthConnector
 from broker.upstream.saml import SamlUpstream
 from broker.upstream.saml_metadata import SamlMetadata
@@ -78,7 +78,11 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Broker:
         refresh_tokens=refresh_tokens, directory=stores.directory, clock=clock
     )
     sessions = Sessions(store=stores.sessions, directory=stores.directory, clock=clock)
-    upstreams = ConnectorRegistry(connectors=_connectors(stores, clock, settings.state_dir))
+    http = HttpClient()
+    metadata = SamlMetadata(
+        fetch=MetadataFetch(http=http), directory=settings.state_dir / "metadata", clock=clock
+    )
+    upstreams = ConnectorRegistry(connectors=_connectors(stores, clock, http, metadata))
     flow = LoginFlow(
         transactions=stores.single_use,
         upstreams=upstreams,
@@ -93,6 +97,11 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Broker:
         flow=flow,
         sessions=sessions,
         sign_out=SignOut(sessions=sessions, pending=stores.single_use, upstreams=upstreams),
+        provider_sign_out=ProviderSignOut(
+            sessions=stores.sessions, directory=stores.directory, refresh_tokens=stores.grants
+        ),
+        saml_logouts=SamlLogouts(upstreams=upstreams, metadata=metadata),
+        oidc_logouts=OidcLogouts(upstreams=upstreams, replay=stores.replay, clock=clock),
         issuers=issuers,
         grants=_grants(stores, refresh_tokens, refresh_grant, clock),
         refresh_grant=refresh_grant,
@@ -160,12 +169,10 @@ def _grants(
     }
 
 
-def _connectors(stores: _Stores, clock: Clock, state_dir: Path) -> Mapping[ProviderType, Connect]:
+def _connectors(
+    stores: _Stores, clock: Clock, http: HttpClient, metadata: SamlMetadata
+) -> Mapping[ProviderType, Connect]:
     """Provider type -> its connector, one line each."""
-    http = HttpClient()
-    metadata = SamlMetadata(
-        fetch=MetadataFetch(http=http), directory=state_dir / "metadata", clock=clock
-    )
 
     def saml(pool: UserPool, provider: IdentityProvider) -> Upstream:
         return SamlUpstream(

@@ -9,13 +9,13 @@ from typing import Protocol
 from broker.login.accounts import Accounts
 from broker.login.flow import LoginFlow
 from broker.login.sessions import Sessions
-from broker.login.sign_out import SignOut
+from broker.login.sign_out import ProviderSignOut, SignOut
 from broker.model.pool import AppClient, UserPool
 from broker.model.tokens import Authorization, TokenRequest
 from broker.oauth.access_token import AccessTokens
 from broker.oauth.issuer import Issuers
 from broker.oauth.refresh_token import RefreshTokenGrant, RefreshTokens
-from broker.ports import Clock, UserDirectory
+from broker.ports import Clock, ProviderLogouts, UserDirectory
 
 
 class Grant(Protocol):
@@ -39,6 +39,9 @@ class Broker:
     flow: LoginFlow
     sessions: Sessions
     sign_out: SignOut
+    provider_sign_out: ProviderSignOut
+    saml_logouts: ProviderLogouts
+    oidc_logouts: ProviderLogouts
     issuers: Issuers
     grants: Mapping[str, Grant]
     refresh_grant: RefreshTokenGrant

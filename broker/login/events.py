@@ -48,6 +48,12 @@ def signed_in(pool: UserPool, transaction: Transaction, session: LoginSession) -
     )
 
 
+def signed_out_by_provider(pool: UserPool, provider: str) -> None:
+    _log.info(
+        "sign_out", extra={"outcome": "ended_by_provider", "pool": pool.id, "provider": provider}
+    )
+
+
 def refused(
     pool: UserPool,
     step: Step,

@@ -13,14 +13,39 @@ import msgspec
 
 from broker.login import events
 from broker.login.events import Step
+from broker.login.flow import SignInRefusedError
 from broker.login.sessions import Sessions
-from broker.model.errors import UpstreamError
-from broker.model.login import SIGN_IN_SECONDS, LoginSession, PendingSignOut, UpstreamRequest
+from broker.model.errors import Reason, UpstreamError
+from broker.model.login import (
+    SIGN_IN_SECONDS,
+    Callback,
+    LoginSession,
+    PendingSignOut,
+    UpstreamRequest,
+)
 from broker.model.pool import UserPool
-from broker.ports import Kind, LogoutCapable, SingleUseStore, Upstreams
+from broker.ports import (
+    Kind,
+    LogoutCapable,
+    ProviderLogouts,
+    RefreshTokenStore,
+    SessionStore,
+    SingleUseStore,
+    Upstreams,
+    UserDirectory,
+)
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(PendingSignOut).decode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedSignOut:
+    """``then``: where the browser goes, None for our own page. ``is_complete`` is False when the
+    provider could not end every session of its own."""
+
+    then: str | None
+    is_complete: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +95,68 @@ class SignOut:
             )
         return outgoing
 
-    def resume(self, pool: UserPool, sign_out_id: str) -> PendingSignOut | None:
-        """The sign-out that a provider's answer belongs to, once. None: unknown, expired or used."""
-        stored = self.pending.take(pool.id, Kind.LOGOUT, sign_out_id)
-        return None if stored is None else _decode(stored)
+    def finish(
+        self, pool: UserPool, sign_out_id: str | None, callback: Callback
+    ) -> FinishedSignOut:
+        """The provider has answered: where the browser goes now.
+
+        Raises ``SignInRefusedError`` for an answer that belongs to no sign-out of ours, or is not the
+        provider's; the real one can still come.
+        """
+        stored = None
+        if sign_out_id is not None:
+            stored = self.pending.take(pool.id, Kind.LOGOUT, sign_out_id)
+        if stored is None:
+            raise refused_sign_out(pool, _unknown(), None)
+        pending = _decode(stored)
+        try:
+            upstream = self.upstreams.of(pool, pending.provider)
+            is_complete = not isinstance(upstream, LogoutCapable) or upstream.complete_logout(
+                callback, pending
+            )
+        except UpstreamError as error:
+            self.pending.put(pool.id, Kind.LOGOUT, pending.id, stored, lifetime=SIGN_IN_SECONDS)
+            raise refused_sign_out(pool, error, pending.provider) from error
+        return FinishedSignOut(then=pending.then, is_complete=is_complete)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSignOut:
+    """An identity provider ends what it began: sessions and refresh tokens of one of its people."""
+
+    sessions: SessionStore
+    directory: UserDirectory
+    refresh_tokens: RefreshTokenStore
+
+    def accept(
+        self, pool: UserPool, logouts: ProviderLogouts, callback: Callback
+    ) -> UpstreamRequest | None:
+        """Do what the message asks; the answer to send back, if the provider wants one.
+
+        Raises ``SignInRefusedError`` for a message that is not a provider's; it changes nothing.
+        """
+        try:
+            provider, wish = logouts.receive(pool, callback)
+        except UpstreamError as error:
+            raise refused_sign_out(pool, error, None) from error
+        self.sessions.end_for(pool.id, provider, wish.subject)
+        user = self.directory.find(pool.id, provider, wish.subject)
+        if user is not None:
+            self.refresh_tokens.revoke_user(pool.id, user.sub)
+        events.signed_out_by_provider(pool, provider)
+        return wish.answer
+
+
+def refused_sign_out(
+    pool: UserPool, error: UpstreamError, provider: str | None
+) -> SignInRefusedError:
+    reference = events.refused(pool, Step.SIGN_OUT, error, provider=provider)
+    return SignInRefusedError(error, reference, None)
+
+
+def _unknown() -> UpstreamError:
+    return UpstreamError(
+        Reason.SIGN_OUT_UNKNOWN,
+        expected="RelayState or state of a sign-out begun in the last five minutes",
+        received="none, or an unknown, expired or used one",
+    )

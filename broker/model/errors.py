@@ -100,6 +100,7 @@ class Reason(StrEnum):
     PARAMETER_REPEATED = "parameter_repeated"
     PROVIDER_UNKNOWN = "provider_unknown"
     PROVIDER_NOT_BUILT = "provider_not_built"
+    SIGN_OUT_UNKNOWN = "sign_out_unknown"
 
     # From external identity to user.
     ATTRIBUTE_REQUIRED = "attribute_required"

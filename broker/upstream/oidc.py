@@ -17,6 +17,7 @@ from broker.model.login import (
     Callback,
     ExternalIdentity,
     LoginSession,
+    PendingSignOut,
     Transaction,
     UpstreamRequest,
 )
@@ -36,6 +37,8 @@ from broker.upstream.user_info import UserInfo, UserInfoRequest, user_info
 
 ID_TOKEN = "id_token"
 SESSION_ID = "sid"
+LOGOUT_PATH = "/oauth2/logoutresponse"
+"""Where the provider sends the browser after a sign-out there; registered with it."""
 MAX_HINT = 4096
 """A longer ID token is not kept for the sign-out: sessions are read at every request."""
 
@@ -99,11 +102,11 @@ class OidcUpstream:
         )
 
     def begin_logout(
-        self, session: LoginSession, return_url: str, logout_id: str
+        self, sign_out_id: str, session: LoginSession, base_url: str
     ) -> UpstreamRequest | None:
         """RP-Initiated Logout 1.0 section 2. None: not wanted, or the provider has no such thing.
 
-        ``logout_id`` comes back as ``state``.
+        ``sign_out_id`` comes back as ``state``.
         """
         if not self._settings.idp_signout:
             return None
@@ -115,15 +118,23 @@ class OidcUpstream:
         parameters = {
             **({"id_token_hint": hint} if hint else {}),
             "client_id": self._settings.client_id,
-            "post_logout_redirect_uri": return_url,
-            "state": logout_id,
+            "post_logout_redirect_uri": base_url + LOGOUT_PATH,
+            "state": sign_out_id,
         }
         return None if url is None else UpstreamRequest(url=with_query(url, parameters))
+
+    def complete_logout(self, callback: Callback, pending: PendingSignOut) -> bool:  # noqa: ARG002  # the port's
+        """Section 3: the provider sends the browser back and says nothing else, signed or not."""
+        return True
 
     def logout_token(self, token: str) -> LogoutToken:
         """Back-Channel Logout 1.0 section 2.6. Raises ``UpstreamError``."""
         rules = self._rules(self._discovery.metadata())
         return verify_logout_token(token, rules, now=self.clock.now())
+
+    def is_issuer(self, issuer: str) -> bool:
+        """Whether tokens of that issuer can be this provider's. Asks nobody."""
+        return issuer == self._settings.issuer
 
     @property
     def _settings(self) -> OAuthSettings:

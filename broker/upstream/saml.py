@@ -69,8 +69,8 @@ class SamlUpstream(SamlParty):
     ) -> UpstreamRequest | None:
         return saml_logout.ask(self, sign_out_id, session)
 
-    def complete_logout(self, callback: Callback, pending: PendingSignOut) -> None:
-        saml_logout.check_answer(self, callback, pending)
+    def complete_logout(self, callback: Callback, pending: PendingSignOut) -> bool:
+        return saml_logout.check_answer(self, callback, pending)
 
     def accept_logout(self, callback: Callback) -> ProviderLogout:
         """A LogoutRequest of the provider's own. Raises ``UpstreamError``."""

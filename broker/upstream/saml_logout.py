@@ -75,16 +75,21 @@ def ask(party: SamlParty, sign_out_id: str, session: LoginSession) -> UpstreamRe
     return send(endpoint.location)
 
 
-def check_answer(party: SamlParty, callback: Callback, pending: PendingSignOut) -> None:
-    """The provider's answer to our request. One that could not end every session of its own has
-    answered too: the person is signed out here, and the browser goes on."""
+def check_answer(party: SamlParty, callback: Callback, pending: PendingSignOut) -> bool:
+    """Whether the provider, in its answer to our request, ended every session of its own.
+
+    One that could not has answered too: the person is signed out here, and the browser goes on.
+    """
     request_id = pending.remembered.get(REQUEST_ID)
     if request_id is None:
         raise refused(Reason.SAML_LOGOUT_UNEXPECTED, "a request to answer", "none was sent")
     encoded = callback.params.get(RESPONSE, "")
     codes = read_logout_response(encoded, _expected(party, pending.base_url), request_id)
-    if codes[:1] != [SUCCESS]:
-        _log.warning("%s did not end every session: %s", party.provider.name, codes[:2])
+    if codes == [SUCCESS]:
+        return True
+    # Success may come with PartialLogout below it (SAML core 3.7.3.2).
+    _log.warning("%s did not end every session: %s", party.provider.name, codes[:2])
+    return False
 
 
 def accept(party: SamlParty, callback: Callback) -> ProviderLogout:

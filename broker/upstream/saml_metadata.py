@@ -13,6 +13,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -75,6 +76,18 @@ class SamlMetadata:
             self._postpone(key, kept)
             self.later(lambda: self._renew(key, provider))
         return kept.descriptor
+
+    def held(self, pool_id: str, provider: IdentityProvider) -> IdpDescriptor | None:
+        """The descriptor if it is here already: in memory, configured, or as a copy. Asks nobody."""
+        key = (pool_id, provider.name)
+        kept = self._find(key)
+        if kept is None and _settings(provider).metadata_url is not None:
+            copied = self._copied(key, provider)
+            kept = None if copied is None else self._keep(key, copied)
+        elif kept is None:
+            with suppress(UpstreamError):
+                kept = self._first(key, provider)
+        return None if kept is None else kept.descriptor
 
     def refresh(self, now: float) -> None:
         """Fetch again, here and now, what is due; what cannot be fetched stays as it is."""

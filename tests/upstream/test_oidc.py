@@ -818,7 +818,7 @@ def test_sign_out_at_the_provider(op: OidcOp, connect: Connect) -> None:
     op.claims["sid"] = "session-7"
     kept = dict(sign_in(upstream, op.sign_in).logout)
 
-    request = upstream.begin_logout(_session(kept), f"{BASE_URL}/logout/done", "logout-1")
+    request = upstream.begin_logout("logout-1", _session(kept), BASE_URL)
 
     assert kept["sid"] == "session-7"
     assert request is not None
@@ -826,7 +826,7 @@ def test_sign_out_at_the_provider(op: OidcOp, connect: Connect) -> None:
     assert parse_qs(urlsplit(request.url).query) == {
         "id_token_hint": [kept["id_token"]],
         "client_id": [CLIENT_ID],
-        "post_logout_redirect_uri": [f"{BASE_URL}/logout/done"],
+        "post_logout_redirect_uri": [f"{BASE_URL}/oauth2/logoutresponse"],
         "state": ["logout-1"],
     }
 
@@ -836,7 +836,7 @@ def test_a_very_long_id_token_is_not_kept(op: OidcOp, connect: Connect) -> None:
     op.id_token["groups"] = ["g" * 40] * 100
 
     kept = dict(sign_in(upstream, op.sign_in).logout)
-    request = upstream.begin_logout(_session(kept), BASE_URL, "logout-1")
+    request = upstream.begin_logout("logout-1", _session(kept), BASE_URL)
 
     assert kept == {}
     assert request is not None
@@ -844,13 +844,13 @@ def test_a_very_long_id_token_is_not_kept(op: OidcOp, connect: Connect) -> None:
 
 
 def test_no_sign_out_where_it_is_not_wanted_or_not_possible(op: OidcOp, connect: Connect) -> None:
-    assert connect().begin_logout(_session({}), BASE_URL, "x") is None
+    assert connect().begin_logout("x", _session({}), BASE_URL) is None
 
     op.metadata["end_session_endpoint"] = ABSENT
-    assert connect(idp_signout=True).begin_logout(_session({}), BASE_URL, "x") is None
+    assert connect(idp_signout=True).begin_logout("x", _session({}), BASE_URL) is None
 
     op.replies["/.well-known/openid-configuration"] = html(500)
-    assert connect(idp_signout=True).begin_logout(_session({}), BASE_URL, "x") is None
+    assert connect(idp_signout=True).begin_logout("x", _session({}), BASE_URL) is None
 
 
 # -- many at once ---------------------------------------------------------------------------------

@@ -1,0 +1,82 @@
+"""Where identity providers speak of sign-out: answers to ours, and their own.
+
+``/saml2/logout`` (HTTP-POST binding alone), ``/oauth2/logoutresponse`` (the return from a provider's
+``end_session_endpoint``) and ``/oauth2/backchannel-logout`` (from server to server).
+"""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from broker.login.broker import Broker
+from broker.login.flow import SignInRefusedError
+from broker.model.errors import ErrorCode, OAuthError
+from broker.model.login import Callback
+from broker.model.parameters import Parameters
+from broker.web import context, errors
+from broker.web.authorize import upstream_response
+from broker.web.context import Site
+from broker.web.logout import signed_out
+from broker.web.pages import PageError, Purpose
+
+_RESPONSE, _REQUEST = "SAMLResponse", "SAMLRequest"
+
+
+def saml(broker: Broker, site: Site) -> Response:
+    """A LogoutResponse to a request of ours, or the provider's own LogoutRequest."""
+    form = context.form(request)
+    messages = {_RESPONSE, _REQUEST} & form.values.keys()
+    if form.first_repeated((_RESPONSE, _REQUEST, "RelayState")) or len(messages) != 1:
+        return errors.page(PageError.INVALID_ANSWER, status=400)
+    try:
+        if _RESPONSE in messages:
+            return _finished(broker, site, form, form.get("RelayState"))
+        answer = broker.provider_sign_out.accept(
+            site.pool, broker.saml_logouts, _callback(site, form)
+        )
+    except SignInRefusedError as refusal:
+        return errors.page(PageError.INVALID_ANSWER, status=400, reference=refusal.reference)
+    response = (
+        signed_out(None) if answer is None else upstream_response(answer, purpose=Purpose.SIGN_OUT)
+    )
+    context.sign_out_browser(response, site)
+    return response
+
+
+def oauth(broker: Broker, site: Site) -> Response:
+    """OpenID Connect RP-Initiated Logout 1.0 3: the browser is back, with ``state``."""
+    params = context.query(request)
+    state = None if "state" in params.repeated else params.get("state")
+    try:
+        return _finished(broker, site, params, state)
+    except SignInRefusedError as refusal:
+        return errors.page(PageError.INVALID_ANSWER, status=400, reference=refusal.reference)
+
+
+def backchannel(broker: Broker, site: Site) -> Response:
+    """OpenID Connect Back-Channel Logout 1.0 2.5 and 2.8: 200, or 400 with an OAuth error."""
+    form = context.form(request)
+    try:
+        if form.get("logout_token") is None or "logout_token" in form.repeated:
+            raise OAuthError(
+                ErrorCode.INVALID_REQUEST,
+                "One logout_token is needed.",
+                reason="parameter_missing",
+            )
+        broker.provider_sign_out.accept(site.pool, broker.oidc_logouts, _callback(site, form))
+    except OAuthError as error:
+        return errors.json_error(error)
+    except SignInRefusedError:
+        return errors.json_error(
+            OAuthError(ErrorCode.INVALID_REQUEST, "The logout_token is not accepted.")
+        )
+    return errors.empty(200)
+
+
+def _finished(broker: Broker, site: Site, params: Parameters, sign_out_id: str | None) -> Response:
+    finished = broker.sign_out.finish(site.pool, sign_out_id, _callback(site, params))
+    return signed_out(finished.then, partial=not finished.is_complete)
+
+
+def _callback(site: Site, params: Parameters) -> Callback:
+    return Callback(base_url=site.base_url, params=params.values)

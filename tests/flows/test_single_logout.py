@@ -1,0 +1,240 @@
+"""Single logout with a SAML provider, begun here or there, and every way to forge it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from werkzeug.test import TestResponse
+
+from broker.model.errors import Reason
+from tests.kit import saml_logout
+from tests.kit.browser import Browser
+from tests.kit.saml_idp import SamlIdp
+from tests.kit.saml_keys import key_pair
+from tests.kit.world import ORIGIN, WEB, World, saml_provider
+
+SLO = f"{ORIGIN}/saml2/logout"
+HOME = WEB["LogoutURLs"][0]
+LOGOUT = "/logout?" + urlencode({"client_id": "web", "logout_uri": HOME})
+
+
+@pytest.fixture
+def slo(new_world: Callable[..., World], world: World) -> World:
+    """A world whose provider takes part in single logout."""
+    return new_world(providers=[saml_provider(world.idp, details={"IDPSignout": "true"})])
+
+
+def leave(world: World, browser: Browser, url: str = LOGOUT) -> saml_logout.LogoutRequest:
+    """Sign out at the broker; the LogoutRequest the provider gets, its signature verified."""
+    location = browser.get(url).headers["Location"]
+    return saml_logout.read_logout_request(world.idp, location, world.certificate())
+
+
+def answer(
+    world: World, browser: Browser, asked: saml_logout.LogoutRequest, **how: Any
+) -> TestResponse:
+    response = saml_logout.logout_response(
+        world.idp, **{"in_response_to": asked.id, "destination": SLO, **how}
+    )
+    return browser.post(
+        "/saml2/logout", {"SAMLResponse": response, "RelayState": asked.relay_state or ""}
+    )
+
+
+def is_signed_in(world: World, browser: Browser) -> bool:
+    return "code=" in browser.get(world.authorize_url()).headers["Location"]
+
+
+# -- begun here -----------------------------------------------------------------------------------
+
+
+def test_the_browser_goes_round_by_the_provider_to_the_app(slo: World) -> None:
+    browser = slo.browser()
+    slo.sign_in(browser, name_id="alice@corp", session_index="session-7")
+    asked = leave(slo, browser)
+
+    assert (asked.name_id, asked.session_index) == ("alice@corp", "session-7")
+    assert len(asked.relay_state or "") <= 80
+    assert not is_signed_in(slo, browser)
+    back = answer(slo, browser, asked)
+    assert (back.status_code, back.headers["Location"]) == (302, HOME)
+
+
+def test_a_name_id_goes_back_as_it_was_received(slo: World) -> None:
+    browser = slo.browser()
+    persistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+    slo.sign_in(browser, name_id="a & <b>", name_id_format=persistent)
+    asked = leave(slo, browser)
+    assert (asked.name_id, asked.name_id_format) == ("a & <b>", persistent)
+
+
+def test_a_provider_that_could_not_end_everything_stops_nobody(
+    slo: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = slo.browser()
+    slo.sign_in(browser)
+    failed = "urn:oasis:names:tc:SAML:2.0:status:Responder"
+    back = answer(slo, browser, leave(slo, browser), status=failed)
+    assert back.headers["Location"] == HOME
+    assert any("did not end every session" in r.getMessage() for r in caplog.records)
+
+
+def test_without_a_target_the_page_says_what_happened(slo: World) -> None:
+    browser = slo.browser()
+    for status, is_partial in (("Success", False), ("Responder", True)):
+        slo.sign_in(browser)
+        asked = leave(slo, browser, "/logout")
+        page = answer(slo, browser, asked, status=f"urn:oasis:names:tc:SAML:2.0:status:{status}")
+        assert page.status_code == 200
+        assert (b"did not confirm" in page.data) is is_partial, page.data
+
+
+def test_an_answer_counts_once(slo: World) -> None:
+    browser = slo.browser()
+    slo.sign_in(browser)
+    asked = leave(slo, browser)
+    assert answer(slo, browser, asked).status_code == 302
+    assert answer(slo, browser, asked).status_code == 400
+
+
+def test_nobody_is_sent_anywhere_without_a_session(slo: World) -> None:
+    assert slo.browser().get(LOGOUT).headers["Location"] == HOME
+
+
+def test_a_provider_without_idpsignout_is_not_asked(world: World) -> None:
+    browser = world.browser()
+    world.sign_in(browser)
+    assert browser.get(LOGOUT).headers["Location"] == HOME
+
+
+FORGED_ANSWERS: dict[str, tuple[dict[str, Any], Reason]] = {
+    "unsigned": ({"signed": False}, Reason.SAML_LOGOUT_SIGNATURE),
+    "signed by another": ({"pair": key_pair("attacker")}, Reason.SAML_LOGOUT_SIGNATURE),
+    "of another issuer": ({"issuer": "https://evil.example"}, Reason.SAML_LOGOUT_UNEXPECTED),
+    "for another endpoint": (
+        {"destination": f"{ORIGIN}/saml2/idpresponse"},
+        Reason.SAML_LOGOUT_UNEXPECTED,
+    ),
+    "to another request": ({"in_response_to": "_other"}, Reason.SAML_LOGOUT_UNEXPECTED),
+}
+
+
+@pytest.mark.parametrize(("how", "reason"), FORGED_ANSWERS.values(), ids=FORGED_ANSWERS)
+def test_a_forged_answer_changes_nothing_and_the_real_one_still_counts(
+    slo: World, caplog: pytest.LogCaptureFixture, how: dict[str, Any], reason: Reason
+) -> None:
+    browser = slo.browser()
+    slo.sign_in(browser)
+    asked = leave(slo, browser)
+    assert answer(slo, browser, asked, **how).status_code == 400
+    assert [r.reason for r in caplog.records if hasattr(r, "reason")] == [reason]  # type: ignore[attr-defined]  # set by logging's extra
+    assert answer(slo, browser, asked).headers["Location"] == HOME
+
+
+# -- begun there ----------------------------------------------------------------------------------
+
+
+def ask(world: World, idp: SamlIdp | None = None, **how: Any) -> TestResponse:
+    """The provider's own LogoutRequest, through a browser that may be signed in or not."""
+    request = saml_logout.logout_request(
+        idp or world.idp, **{"name_id": "alice", "destination": SLO, **how}
+    )
+    return world.browser().post("/saml2/logout", {"SAMLRequest": request, "RelayState": "theirs"})
+
+
+def test_the_provider_ends_every_session_and_refresh_token_of_its_person(slo: World) -> None:
+    first, second, bystander = slo.browser(), slo.browser(), slo.browser()
+    tokens = [slo.tokens(browser, name_id="alice") for browser in (first, second)]
+    others = slo.tokens(bystander, name_id="bob")
+    response = ask(slo)
+
+    assert response.headers["Location"].startswith(f"{slo.idp.url}/slo?SAMLResponse=")
+    assert "RelayState=theirs" in response.headers["Location"]
+    assert not is_signed_in(slo, first)
+    assert not is_signed_in(slo, second)
+    assert is_signed_in(slo, bystander)
+    for body in tokens:
+        assert refresh(slo, body).json["error"] == "invalid_grant"
+        assert slo.userinfo(body["access_token"]).status_code == 401
+    assert refresh(slo, others).status_code == 200
+
+
+def refresh(world: World, tokens: dict[str, Any]) -> TestResponse:
+    fields = {
+        "grant_type": "refresh_token",
+        "client_id": "web",
+        "client_secret": WEB["ClientSecret"],
+        "refresh_token": tokens["refresh_token"],
+    }
+    return world.token(fields)
+
+
+FORGED_WISHES: dict[str, dict[str, Any]] = {
+    "unsigned": {"signed": False},
+    "signed by another": {"pair": key_pair("attacker")},
+    "of another issuer": {"issuer": "https://evil.example"},
+    "for another endpoint": {"destination": f"{ORIGIN}/saml2/idpresponse"},
+    "about somebody else": {"name_id": "bob"},
+    "in other case": {"name_id": "Alice"},
+    "over": {"not_on_or_after": 1_799_990_000.0},
+    "long ago": {"issue_instant": 1_799_990_000.0},
+}
+
+
+@pytest.mark.parametrize("how", FORGED_WISHES.values(), ids=FORGED_WISHES)
+def test_a_wish_that_is_not_the_providers_or_about_another_ends_nothing(
+    slo: World, how: dict[str, Any]
+) -> None:
+    browser = slo.browser()
+    tokens = slo.tokens(browser, name_id="alice")
+    response = ask(slo, **how)
+    assert response.status_code in {302, 400}
+    assert is_signed_in(slo, browser)
+    assert refresh(slo, tokens).status_code == 200
+
+
+def test_another_provider_cannot_end_its_sessions(
+    new_world: Callable[..., World], world: World
+) -> None:
+    other = SamlIdp(
+        clock=world.clock, entity_id="https://other.example/idp", keys=(key_pair("other"),)
+    )
+    both = new_world(
+        clients=[{**WEB, "SupportedIdentityProviders": ["Corp"]}],
+        providers=[
+            saml_provider(world.idp, details={"IDPSignout": "true"}),
+            saml_provider(other, "Other", details={"IDPSignout": "true"}),
+        ],
+    )
+    browser = both.browser()
+    both.sign_in(browser, name_id="alice")
+    insider = SamlIdp(clock=both.clock, entity_id=other.entity_id, keys=other.keys, url=other.url)
+    assert ask(both, insider).status_code in {302, 400}
+    assert ask(both, insider, issuer=both.idp.entity_id).status_code == 400
+    assert is_signed_in(both, browser)
+
+
+def test_a_wish_counts_once(slo: World) -> None:
+    request = saml_logout.logout_request(slo.idp, name_id="alice", destination=SLO)
+    form = {"SAMLRequest": request}
+    assert slo.browser().post("/saml2/logout", form).status_code == 302
+    browser = slo.browser()
+    slo.sign_in(browser, name_id="alice")
+    assert slo.browser().post("/saml2/logout", form).status_code == 400
+    assert is_signed_in(slo, browser)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "RelayState=x", "SAMLRequest=%%%", "SAMLRequest=PGEvPg==", "SAMLResponse=PGEvPg==",
+     "SAMLRequest=PGEvPg==&SAMLResponse=PGEvPg==", "SAMLRequest=PGEvPg==&SAMLRequest=PGEvPg=="],
+)  # fmt: skip
+def test_garbage_is_a_page(slo: World, body: str) -> None:
+    assert slo.browser().post("/saml2/logout", body).status_code == 400
+
+
+def test_get_is_not_allowed(slo: World) -> None:
+    assert slo.browser().get("/saml2/logout?SAMLResponse=x").status_code == 405
