@@ -18,7 +18,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from broker.stores.schema import identities, memberships, users
 
-USER = tuple(column for column in users.c if column.name != "pool_id")
+USER = tuple(column.name for column in users.c if column.name != "pool_id")
 IDENTITY = (
     identities.c.user_id,
     identities.c.provider_name,
@@ -52,11 +52,12 @@ def _owned_by(table: sa.FromClause, user: sa.FromClause) -> sa.ColumnElement[boo
     return sa.and_(table.c.pool_id == user.c.pool_id, table.c.sub == user.c.sub)
 
 
-def _profiles(source: sa.FromClause) -> sa.Select[Any]:
-    """``source`` has ``users`` in it."""
-    joined = source.outerjoin(identities, _owned_by(identities, users))
-    joined = joined.outerjoin(memberships, _owned_by(memberships, users))
-    return select(*USER, *IDENTITY, GROUP).select_from(joined)
+def _profiles(user: sa.FromClause, *, among: sa.FromClause | None = None) -> sa.Select[Any]:
+    """``user`` is the users table or a part of it; ``among`` what it is joined with already."""
+    joined = (user if among is None else among).outerjoin(identities, _owned_by(identities, user))
+    joined = joined.outerjoin(memberships, _owned_by(memberships, user))
+    columns = (user.c[name] for name in USER)
+    return select(*columns, *IDENTITY, GROUP).select_from(joined)
 
 
 _IN_POOL = users.c.pool_id == bindparam("pool")
@@ -64,7 +65,7 @@ _THIS_USER = (_IN_POOL, users.c.sub == bindparam("of_sub"))
 _THIS_NAME = (_IN_POOL, users.c.username == bindparam("of_name"))
 
 _wanted = identities.alias("wanted")
-FIND = _profiles(sa.join(_wanted, users, _owned_by(_wanted, users))).where(
+FIND = _profiles(users, among=sa.join(_wanted, users, _owned_by(_wanted, users))).where(
     _wanted.c.pool_id == bindparam("pool"),
     _wanted.c.provider_name == bindparam("provider"),
     _wanted.c.user_id == bindparam("subject"),
@@ -73,12 +74,13 @@ BY_SUB = _profiles(users).where(*_THIS_USER)
 BY_USERNAME = _profiles(users).where(*_THIS_NAME)
 
 _page = (
-    select(users.c.sub)
+    select(users)
     .where(_IN_POOL, users.c.username > bindparam("after"))
     .order_by(users.c.username)
     .limit(bindparam("at_most"))
+    .subquery("page")
 )
-PAGE = _profiles(users).where(_IN_POOL, users.c.sub.in_(_page)).order_by(users.c.username)
+PAGE = _profiles(_page).order_by(_page.c.username)
 
 INSERT_USER = insert(users).on_conflict_do_nothing().returning(users.c.sub)
 INSERT_IDENTITY = insert(identities).on_conflict_do_nothing().returning(identities.c.sub)

@@ -3,6 +3,9 @@
 Columns are of types that SQLite and PostgreSQL drivers hand over as they are (text, bytes, numbers),
 because ``engine.py`` runs statements without SQLAlchemy's conversions. Secrets are not here, only
 their digests. Keys compare and sort byte by byte on both databases.
+
+Keys and indexes begin with the column that tells most apart. A database without statistics takes
+the pool for as good a choice as any, and would read all of it to find one user.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     Table,
     Text,
 )
@@ -33,12 +37,13 @@ metadata = MetaData()
 single_use = Table(
     "single_use",
     metadata,
-    Column("pool_id", Key, primary_key=True),
-    Column("kind", Key, primary_key=True),
-    Column("digest", Key, primary_key=True),
+    Column("pool_id", Key, nullable=False),
+    Column("kind", Key, nullable=False),
+    Column("digest", Key, nullable=False),
     Column("value", LargeBinary, nullable=False),
     Column("uses", Integer, nullable=False),
     Column("expires_at", Double, nullable=False),
+    PrimaryKeyConstraint("digest", "kind", "pool_id"),
     Index("single_use_expiry", "expires_at"),
     sqlite_with_rowid=False,
 )
@@ -46,10 +51,11 @@ single_use = Table(
 seen = Table(
     "seen",
     metadata,
-    Column("pool_id", Key, primary_key=True),
-    Column("scope", Key, primary_key=True),
-    Column("digest", Key, primary_key=True),
+    Column("pool_id", Key, nullable=False),
+    Column("scope", Key, nullable=False),
+    Column("digest", Key, nullable=False),
     Column("expires_at", Double, nullable=False),
+    PrimaryKeyConstraint("digest", "scope", "pool_id"),
     Index("seen_expiry", "expires_at"),
     sqlite_with_rowid=False,
 )
@@ -57,12 +63,13 @@ seen = Table(
 sessions = Table(
     "sessions",
     metadata,
-    Column("pool_id", Key, primary_key=True),
-    Column("digest", Key, primary_key=True),
+    Column("pool_id", Key, nullable=False),
+    Column("digest", Key, nullable=False),
     Column("person", Key, nullable=False),
     Column("value", LargeBinary, nullable=False),
     Column("expires_at", Double, nullable=False),
-    Index("sessions_person", "pool_id", "person"),
+    PrimaryKeyConstraint("digest", "pool_id"),
+    Index("sessions_person", "person", "pool_id"),
     Index("sessions_expiry", "expires_at"),
     sqlite_with_rowid=False,
 )
@@ -72,8 +79,8 @@ sessions = Table(
 users = Table(
     "users",
     metadata,
-    Column("pool_id", Key, primary_key=True),
-    Column("sub", Key, primary_key=True),
+    Column("pool_id", Key, nullable=False),
+    Column("sub", Key, nullable=False),
     Column("username", Key, nullable=False),
     Column("status", Text, nullable=False),
     Column("enabled", Boolean, nullable=False),
@@ -81,32 +88,35 @@ users = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("modified_at", BigInteger, nullable=False),
     Column("tokens_valid_after", BigInteger, nullable=False),
+    PrimaryKeyConstraint("sub", "pool_id"),
     Index("users_username", "pool_id", "username", unique=True),
 )
 
 identities = Table(
     "identities",
     metadata,
-    Column("pool_id", Key, primary_key=True),
-    Column("provider_name", Key, primary_key=True),
-    Column("user_id", Key, primary_key=True),
+    Column("pool_id", Key, nullable=False),
+    Column("provider_name", Key, nullable=False),
+    Column("user_id", Key, nullable=False),
     Column("sub", Key, nullable=False),
     Column("provider_type", Text, nullable=False),
     Column("issuer", Text),
     Column("is_primary", Boolean, nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    ForeignKeyConstraint(["pool_id", "sub"], ["users.pool_id", "users.sub"], ondelete="CASCADE"),
-    Index("identities_user", "pool_id", "sub"),
+    PrimaryKeyConstraint("user_id", "provider_name", "pool_id"),
+    ForeignKeyConstraint(["sub", "pool_id"], ["users.sub", "users.pool_id"], ondelete="CASCADE"),
+    Index("identities_user", "sub", "pool_id"),
     sqlite_with_rowid=False,
 )
 
 memberships = Table(
     "memberships",
     metadata,
-    Column("pool_id", Key, primary_key=True),
-    Column("sub", Key, primary_key=True),
-    Column("group_name", Key, primary_key=True),
-    ForeignKeyConstraint(["pool_id", "sub"], ["users.pool_id", "users.sub"], ondelete="CASCADE"),
+    Column("pool_id", Key, nullable=False),
+    Column("sub", Key, nullable=False),
+    Column("group_name", Key, nullable=False),
+    PrimaryKeyConstraint("sub", "group_name", "pool_id"),
+    ForeignKeyConstraint(["sub", "pool_id"], ["users.sub", "users.pool_id"], ondelete="CASCADE"),
     sqlite_with_rowid=False,
 )
 
@@ -116,8 +126,8 @@ memberships = Table(
 refresh_tokens = Table(
     "refresh_tokens",
     metadata,
-    Column("pool_id", Key, primary_key=True),
-    Column("digest", Key, primary_key=True),
+    Column("pool_id", Key, nullable=False),
+    Column("digest", Key, nullable=False),
     Column("origin_jti", Key, nullable=False),
     Column("client_id", Text, nullable=False),
     Column("sub", Key, nullable=False),
@@ -127,8 +137,9 @@ refresh_tokens = Table(
     Column("expires_at", BigInteger, nullable=False),
     Column("resource", Text),
     Column("replaced_until", Double),  # null: current; else the end of its grace period
-    Index("refresh_tokens_family", "pool_id", "origin_jti"),
-    Index("refresh_tokens_user", "pool_id", "sub"),
+    PrimaryKeyConstraint("digest", "pool_id"),
+    Index("refresh_tokens_family", "origin_jti", "pool_id"),
+    Index("refresh_tokens_user", "sub", "pool_id"),
     Index("refresh_tokens_expiry", "expires_at"),
     sqlite_with_rowid=False,
 )
@@ -136,9 +147,10 @@ refresh_tokens = Table(
 revoked_families = Table(
     "revoked_families",
     metadata,
-    Column("pool_id", Key, primary_key=True),
-    Column("origin_jti", Key, primary_key=True),
+    Column("pool_id", Key, nullable=False),
+    Column("origin_jti", Key, nullable=False),
     Column("keep_until", Double, nullable=False),
+    PrimaryKeyConstraint("origin_jti", "pool_id"),
     Index("revoked_families_expiry", "keep_until"),
     sqlite_with_rowid=False,
 )

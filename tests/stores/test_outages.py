@@ -17,7 +17,8 @@ from broker.stores.migrate import migrate
 from broker.stores.redis import RedisState
 from broker.stores.sql_state import SqlState
 from tests.kit.clock import ManualClock
-from tests.kit.servers import PostgresqlServer, RedisServer, Server, free_port
+from tests.kit.forgetful_redis import ForgetfulRedis
+from tests.kit.servers import PostgresqlServer, Server, free_port
 
 POOL = "eu-west-1_one"
 
@@ -134,14 +135,17 @@ def test_nothing_listens(clock: ManualClock) -> None:
         migrate(make_engine(f"postgresql://broker@{nowhere}/broker"))
 
 
-def test_redis_is_asked_once(redis_server: RedisServer, redis_url: str, clock: ManualClock) -> None:
+@pytest.mark.parametrize("verb", ["take", "spend", "first_time"])
+def test_redis_is_asked_once(clock: ManualClock, verb: str) -> None:
     """A second try after a lost reply would call a good code unknown, or a login a replay."""
-    state = RedisState(redis_url, clock=clock)
-    state.single_use.put(POOL, Kind.CODE, "key", b"value", lifetime=300)
-    redis_server.freeze()
-    try:
+    with ForgetfulRedis() as server:
+        state = RedisState(server.url, clock=clock)
+        ask = {
+            "take": lambda: state.single_use.take(POOL, Kind.CODE, "key"),
+            "spend": lambda: state.single_use.spend(POOL, Kind.CODE, "key", remember=300),
+            "first_time": lambda: state.replay.first_time(POOL, "x", "key", until=clock.now()),
+        }[verb]
         with pytest.raises(StoreUnavailableError):
-            state.replay.first_time(POOL, "x", "key", until=clock.now() + 300)
-    finally:
-        redis_server.thaw()
-    state.close()
+            ask()
+        state.close()
+    assert len(server.received) == 1

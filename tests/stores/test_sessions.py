@@ -33,6 +33,15 @@ def test_a_session_comes_back_as_it_was(state: State, session: LoginSession) -> 
     assert state.sessions.get(POOL, session.id) == session
 
 
+def test_sessions_are_told_apart_by_their_ids(state: State, session: LoginSession) -> None:
+    second = replace(session, id="session-2", subject="berta")
+    state.sessions.put(session)
+    state.sessions.put(second)
+    assert state.sessions.get(POOL, second.id) == second
+    state.sessions.end(POOL, session.id)
+    assert state.sessions.get(POOL, second.id) == second
+
+
 def test_an_unknown_session_is_none(state: State) -> None:
     assert state.sessions.get(POOL, "unknown") is None
 

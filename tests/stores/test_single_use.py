@@ -19,6 +19,16 @@ def test_a_value_is_taken_once(state: State) -> None:
     assert state.single_use.take(POOL, Kind.TRANSACTION, "key") is None
 
 
+def test_values_are_told_apart_by_their_keys(state: State) -> None:
+    for key in ("one", "two", "three"):
+        state.single_use.put(POOL, Kind.CODE, key, key.encode(), lifetime=300)
+    assert state.single_use.take(POOL, Kind.CODE, "two") == b"two"
+    assert state.single_use.spend(POOL, Kind.CODE, "three", remember=300) == Spent(
+        b"three", first=True
+    )
+    assert state.single_use.take(POOL, Kind.CODE, "one") == b"one"
+
+
 def test_what_was_never_put_is_unknown(state: State) -> None:
     assert state.single_use.take(POOL, Kind.CODE, "key") is None
     assert state.single_use.spend(POOL, Kind.CODE, "key", remember=300) is None

@@ -25,18 +25,18 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("resource", sa.Text()),
         sa.Column("replaced_until", sa.Double()),
-        sa.PrimaryKeyConstraint("pool_id", "digest"),
+        sa.PrimaryKeyConstraint("digest", "pool_id"),
         sqlite_with_rowid=False,
     )
     op.create_index("refresh_tokens_expiry", "refresh_tokens", ["expires_at"])
-    op.create_index("refresh_tokens_family", "refresh_tokens", ["pool_id", "origin_jti"])
-    op.create_index("refresh_tokens_user", "refresh_tokens", ["pool_id", "sub"])
+    op.create_index("refresh_tokens_family", "refresh_tokens", ["origin_jti", "pool_id"])
+    op.create_index("refresh_tokens_user", "refresh_tokens", ["sub", "pool_id"])
     op.create_table(
         "revoked_families",
         sa.Column("pool_id", KEY, nullable=False),
         sa.Column("origin_jti", KEY, nullable=False),
         sa.Column("keep_until", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("pool_id", "origin_jti"),
+        sa.PrimaryKeyConstraint("origin_jti", "pool_id"),
         sqlite_with_rowid=False,
     )
     op.create_index("revoked_families_expiry", "revoked_families", ["keep_until"])
@@ -46,7 +46,7 @@ def upgrade() -> None:
         sa.Column("scope", KEY, nullable=False),
         sa.Column("digest", KEY, nullable=False),
         sa.Column("expires_at", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("pool_id", "scope", "digest"),
+        sa.PrimaryKeyConstraint("digest", "scope", "pool_id"),
         sqlite_with_rowid=False,
     )
     op.create_index("seen_expiry", "seen", ["expires_at"])
@@ -57,11 +57,11 @@ def upgrade() -> None:
         sa.Column("person", KEY, nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=False),
         sa.Column("expires_at", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("pool_id", "digest"),
+        sa.PrimaryKeyConstraint("digest", "pool_id"),
         sqlite_with_rowid=False,
     )
     op.create_index("sessions_expiry", "sessions", ["expires_at"])
-    op.create_index("sessions_person", "sessions", ["pool_id", "person"])
+    op.create_index("sessions_person", "sessions", ["person", "pool_id"])
     op.create_table(
         "single_use",
         sa.Column("pool_id", KEY, nullable=False),
@@ -70,7 +70,7 @@ def upgrade() -> None:
         sa.Column("value", sa.LargeBinary(), nullable=False),
         sa.Column("uses", sa.Integer(), nullable=False),
         sa.Column("expires_at", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("pool_id", "kind", "digest"),
+        sa.PrimaryKeyConstraint("digest", "kind", "pool_id"),
         sqlite_with_rowid=False,
     )
     op.create_index("single_use_expiry", "single_use", ["expires_at"])
@@ -85,7 +85,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("modified_at", sa.BigInteger(), nullable=False),
         sa.Column("tokens_valid_after", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("pool_id", "sub"),
+        sa.PrimaryKeyConstraint("sub", "pool_id"),
     )
     op.create_index("users_username", "users", ["pool_id", "username"], unique=True)
     op.create_table(
@@ -99,21 +99,21 @@ def upgrade() -> None:
         sa.Column("is_primary", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["pool_id", "sub"], ["users.pool_id", "users.sub"], ondelete="CASCADE"
+            ["sub", "pool_id"], ["users.sub", "users.pool_id"], ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("pool_id", "provider_name", "user_id"),
+        sa.PrimaryKeyConstraint("user_id", "provider_name", "pool_id"),
         sqlite_with_rowid=False,
     )
-    op.create_index("identities_user", "identities", ["pool_id", "sub"])
+    op.create_index("identities_user", "identities", ["sub", "pool_id"])
     op.create_table(
         "memberships",
         sa.Column("pool_id", KEY, nullable=False),
         sa.Column("sub", KEY, nullable=False),
         sa.Column("group_name", KEY, nullable=False),
         sa.ForeignKeyConstraint(
-            ["pool_id", "sub"], ["users.pool_id", "users.sub"], ondelete="CASCADE"
+            ["sub", "pool_id"], ["users.sub", "users.pool_id"], ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("pool_id", "sub", "group_name"),
+        sa.PrimaryKeyConstraint("sub", "group_name", "pool_id"),
         sqlite_with_rowid=False,
     )
 
