@@ -405,10 +405,11 @@ def test_a_body_that_is_none(world: World, text: str) -> None:
 def test_a_missing_member_is_named(
     world: World, operation: str, sent: dict[str, str | None], missing: str
 ) -> None:
-    assert refusal(call_api(world, TARGET + operation, json.dumps(sent))) == (
-        "InvalidParameterException",
+    name, message = refusal(call_api(world, TARGET + operation, json.dumps(sent)))
+    assert name == "InvalidParameterException"
+    assert message == (
         f"1 validation error detected: Value null at '{missing}' failed to satisfy constraint: "
-        "Member must not be null",
+        "Member must not be null"
     )
 
 
