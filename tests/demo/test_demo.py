@@ -22,6 +22,7 @@ def test_it_signs_in_through_both_protocols_and_stays_up_until_it_is_told_to_end
         assert demo.end(signal.SIGINT) == 0
         assert demo.lines[-1] == f"Open {demo.url}"
         assert demo.leftovers() == []
+    assert "Signed out again, at the app, the broker and the identity provider" in demo.said
     assert saml["cognito:username"] == "DemoSAML_ada@example.com"
     assert saml["custom:groups"] == oidc["custom:groups"] == "engineering"
     assert saml["email"] == oidc["email"] == "ada@example.com"

@@ -13,6 +13,8 @@ from tests.kit.demo_process import Demo, running_demo
 
 pytestmark = pytest.mark.chromium
 
+expect.set_options(timeout=20_000)  # a page may have to wait for a busy machine
+
 
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
