@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -168,9 +167,7 @@ def make_engine(url: str) -> SqlEngine:
     parsed = _parsed(url)
     match parsed.get_backend_name():
         case "sqlite":
-            # One writer at a time is SQLite's rule: threads queue for it here, which is fairer and
-            # cheaper than SQLite's own waiting, meant for other processes.
-            return SqlEngine(sqlite.create(parsed), begin=sqlite.BEGIN, turn=Lock())
+            return SqlEngine(sqlite.create(parsed), begin=sqlite.BEGIN, turn=sqlite.Turn())
         case "postgresql" | "postgres":
             return SqlEngine(postgresql.create(parsed), begin=postgresql.BEGIN, turn=nullcontext())
         case other:

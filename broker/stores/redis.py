@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
-from broker.model.errors import StoreUnavailableError
+from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.model.login import LoginSession
 from broker.ports import Clock, Kind, Spent
 from broker.stores.digests import digest
@@ -223,15 +223,18 @@ def _index(pool_id: str, provider: str, subject: str) -> str:
 
 def connect(url: str) -> Redis:
     """A client that answers or fails within ``ANSWER_SECONDS``, and asks once."""
-    return Redis.from_url(
-        url,
-        protocol=2,
-        retry=Retry(NoBackoff(), 0),
-        retry_on_timeout=False,
-        socket_timeout=ANSWER_SECONDS,
-        socket_connect_timeout=ANSWER_SECONDS,
-        health_check_interval=0,
-    )
+    try:
+        return Redis.from_url(
+            url,
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),
+            retry_on_timeout=False,
+            socket_timeout=ANSWER_SECONDS,
+            socket_connect_timeout=ANSWER_SECONDS,
+            health_check_interval=0,
+        )
+    except ValueError as error:
+        raise ConfigurationError((f"Redis URL: {error}",)) from error
 
 
 class RedisState:

@@ -68,6 +68,19 @@ class TestReading:
         assert directory.by_username(OTHER, anna.username) is None
         assert directory.list(OTHER) == []
 
+    def test_a_subject_at_two_providers_is_two_users(self, directory: SqlDirectory) -> None:
+        here = user_of("anna")
+        there = replace(
+            user_of("anna", sub="other"),
+            username="Other_anna",
+            identities=(identity_of("anna", "Other"),),
+        )
+        assert directory.create(here) == here
+        assert directory.find(POOL, "Other", "anna") is None
+        assert directory.create(there) == there
+        assert directory.find(POOL, "CorpSAML", "anna") == here
+        assert directory.find(POOL, "Other", "anna") == there
+
     @pytest.mark.parametrize("subject", ["Anna", "anna ", "änna", "a\u0308nna"])
     def test_subjects_are_compared_code_point_by_code_point(
         self, directory: SqlDirectory, subject: str

@@ -114,6 +114,14 @@ class TestSqlite:
         for engine in (other_process, ours):
             engine.dispose()
 
+    def test_a_thread_does_not_queue_for_ever(self, sqlite: SqlEngine) -> None:
+        with (
+            sqlite.transaction(),
+            ThreadPoolExecutor(1) as threads,
+            pytest.raises(StoreUnavailableError, match="other writers"),
+        ):
+            threads.submit(sqlite.write, sa.delete(seen)).result()
+
     def test_a_directory_that_cannot_be_made_is_unavailable(self, tmp_path: Path) -> None:
         (tmp_path / "state").write_text("a file")
         with pytest.raises(StoreUnavailableError):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from broker.model.errors import StoreUnavailableError
+from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.model.login import LoginSession
 from broker.ports import Kind
 from broker.stores.redis import GARBAGE_SECONDS, RedisState
@@ -93,3 +93,9 @@ def test_a_refusing_server_fails_closed(
             state.single_use.put(POOL, Kind.CODE, "key", b"value", lifetime=300)
     finally:
         client.config_set("maxmemory", 0)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "redis://localhost:port/0"])
+def test_an_url_that_is_none_is_a_fault_of_the_configuration(url: str, clock: ManualClock) -> None:
+    with pytest.raises(ConfigurationError, match="Redis URL"):
+        RedisState(url, clock=clock)
