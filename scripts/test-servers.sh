@@ -7,6 +7,11 @@ command -v redis-server >/dev/null || missing="$missing redis-server"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 command -v xmlsec1 >/dev/null || missing="$missing xmlsec1" # what pysaml2, the other IdP, signs with
 command -v chromium >/dev/null || missing="$missing chromium"
+command -v php >/dev/null || missing="$missing php-cli"
+ls /usr/lib/php/*/dom.so >/dev/null 2>&1 || missing="$missing php-xml"
+# SimpleSAMLphp wants some CGI and some web server: these two, named first, and it brings no Apache.
+# Debian installs mini-httpd switched off; the tests serve with PHP itself.
+[ -d /usr/share/simplesamlphp ] || missing="$missing php-cgi mini-httpd simplesamlphp"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "==> Installing what the tests drive:$missing"
