@@ -16,6 +16,7 @@ from typing import Protocol, runtime_checkable
 from broker.model.login import (
     AuthorizationRequest,
     Callback,
+    ExpectedLink,
     ExternalIdentity,
     LinkedIdentity,
     LoginSession,
@@ -184,6 +185,27 @@ class UserDirectory(Protocol):
         """Create users, and merge into those whose usernames exist: attributes, identities and
         groups are added, ``sub`` stays. How many users it stored: one whose ``sub`` is another
         user's is left out. May be repeated."""
+
+
+class ExpectedLinks(Protocol):
+    """Links that wait for a first sign-in. Durable; a deleted user's go with the user."""
+
+    def add(self, pool_id: str, link: ExpectedLink) -> bool:
+        """False: somebody with this value is expected already, or there is no such user."""
+
+    def remove(self, pool_id: str, provider: str, attribute: str, value: str) -> bool:
+        """False: there is no such link."""
+
+    def of_user(self, pool_id: str, sub: str) -> Sequence[ExpectedLink]:
+        """Oldest first."""
+
+    def attributes_of(self, pool_id: str, provider: str) -> frozenset[str]:
+        """Names of the attributes by which somebody is expected from this provider."""
+
+    def redeem(self, pool_id: str, attribute: str, value: str, identity: LinkedIdentity) -> bool:
+        """Turn the link into ``identity``, which the user then has; one winner of several racers.
+
+        False: nobody is expected with this value, or the identity is somebody's already."""
 
 
 class KeyStore(Protocol):

@@ -177,6 +177,19 @@ class LinkedIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedLink:
+    """A link made before the first sign-in: whoever comes from the provider with this value of an
+    attribute is the user ``sub``. At that sign-in it becomes a ``LinkedIdentity``."""
+
+    provider_name: str
+    attribute: str
+    value: str
+    sub: str
+    created_at: int
+    """Epoch milliseconds, like that of the identity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserProfile:
     """A user of the pool. ``sub`` is the pool's own and never the IdP's subject.
 

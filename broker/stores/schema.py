@@ -25,7 +25,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The last migration: a database that names it needs no work at start."""
 
 Key = Text().with_variant(Text(collation="C"), "postgresql")
@@ -117,6 +117,22 @@ memberships = Table(
     Column("group_name", Key, nullable=False),
     PrimaryKeyConstraint("sub", "group_name", "pool_id"),
     ForeignKeyConstraint(["sub", "pool_id"], ["users.sub", "users.pool_id"], ondelete="CASCADE"),
+    sqlite_with_rowid=False,
+)
+
+expected_links = Table(
+    "expected_links",
+    metadata,
+    Column("pool_id", Key, nullable=False),
+    Column("provider_name", Key, nullable=False),
+    Column("attribute", Key, nullable=False),
+    Column("value", Key, nullable=False),
+    Column("sub", Key, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("value", "attribute", "provider_name", "pool_id"),
+    ForeignKeyConstraint(["sub", "pool_id"], ["users.sub", "users.pool_id"], ondelete="CASCADE"),
+    Index("expected_links_user", "sub", "pool_id"),
+    Index("expected_links_provider", "provider_name", "pool_id", "attribute"),
     sqlite_with_rowid=False,
 )
 
