@@ -42,7 +42,8 @@ class ForgetfulRedis:
     def _converse(self, connection: socket.socket) -> None:
         while sent := connection.recv(65536):
             commands = [part.split(b"\r\n")[2] for part in sent.split(b"*")[1:]]
-            self.received += [name for name in commands if name not in HANDSHAKE]
-            if self.received:
+            asked = [name for name in commands if name not in HANDSHAKE]
+            self.received += asked
+            if asked:
                 return
             connection.sendall(b"+OK\r\n" * len(commands))
