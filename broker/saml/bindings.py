@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import quote, unquote_plus
 
-from broker.saml.signature import RSA_SHA256, PublicKey, SignatureError, verify_detached
+from broker.saml.algorithms import RSA_SHA256, PublicKey, SignatureError, verify_detached
 from broker.saml.xml import XmlError
 
 MAX_RELAY_STATE = 80

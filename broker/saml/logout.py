@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from html import escape
 
 from broker.model.errors import Reason, UpstreamError
+from broker.saml.algorithms import PublicKey, SignatureError
 from broker.saml.assertion import NameId, instant, name_id_in, simple_text
 from broker.saml.instant import write_instant
 from broker.saml.refusal import refused
 from broker.saml.response import decoded
 from broker.saml.rules import ISSUER, STATUS_CODE, SUCCESS
-from broker.saml.signature import PublicKey, SignatureError, is_signed, signed_view
+from broker.saml.signature import is_signed, signed_view
 from broker.saml.xml import SAML, SAMLP, Element, XmlError, children, name, parse
 
 LOGOUT_REQUEST = name(SAMLP, "LogoutRequest")

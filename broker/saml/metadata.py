@@ -18,9 +18,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from broker.model.errors import Reason
+from broker.saml.algorithms import PublicKey, is_strong
 from broker.saml.instant import read_duration, read_instant
 from broker.saml.refusal import refused
-from broker.saml.signature import PublicKey, is_strong
 from broker.saml.xml import DS, MD, METADATA, SAMLP, Element, XmlError, children, name, parse, text
 
 ENTITY = name(MD, "EntityDescriptor")

@@ -15,6 +15,7 @@ from typing import cast
 from lxml import etree
 
 from broker.model.errors import Reason
+from broker.saml.algorithms import SignatureError
 from broker.saml.assertion import Assertion, NameId, read_assertion
 from broker.saml.encryption import DecryptionError, decrypt
 from broker.saml.refusal import refused
@@ -33,7 +34,7 @@ from broker.saml.rules import (
     unsolicited_is_fresh,
     version_is_2_0,
 )
-from broker.saml.signature import SignatureError, is_signed, signed_view
+from broker.saml.signature import is_signed, signed_view
 from broker.saml.xml import SAML, SAMLP, Element, XmlError, children, name, parse
 
 __all__ = ["Assertion", "Expectations", "NameId", "read_response"]
@@ -45,17 +46,17 @@ RESPONSE = name(SAMLP, "Response")
 ASSERTION = name(SAML, "Assertion")
 ENCRYPTED_ASSERTION = name(SAML, "EncryptedAssertion")
 
-_WHITE_SPACE = {ord(character): None for character in " \t\r\n"}
+_WHITE_SPACE = b" \t\r\n"
 _ASSERTIONS = etree.XPath("//saml:Assertion | //saml:EncryptedAssertion", namespaces={"saml": SAML})
 
 
 def read_response(encoded: str, expected: Expectations) -> Assertion:
     """The assertion that ``encoded`` proves. Raises ``UpstreamError``, and nothing else."""
-    response = _response(encoded)
-    response, response_signed = _verified(response, expected, Reason.SAML_RESPONSE_SIGNATURE)
+    sent = _response(encoded)
+    response, response_signed = _verified(sent, expected, Reason.SAML_RESPONSE_SIGNATURE)
     _check_response(response, expected, signed=response_signed)
     assertion, assertion_signed = _verified(
-        _assertion(response, expected), expected, Reason.SAML_ASSERTION_SIGNATURE
+        _assertion(response, sent, expected), expected, Reason.SAML_ASSERTION_SIGNATURE
     )
     if not (response_signed or assertion_signed):
         raise refused(Reason.SAML_UNSIGNED, "a signed Response or Assertion", "no signature")
@@ -75,16 +76,18 @@ def _response(encoded: str) -> Element:
 
 
 def decoded(encoded: str) -> bytes:
-    compact = encoded.translate(_WHITE_SPACE)
+    """The bytes in a form field. Base64 in lines is fine, anything else between it is not."""
+    try:
+        compact = encoded.encode("ascii").translate(None, _WHITE_SPACE)
+    except UnicodeEncodeError as fault:
+        raise refused(Reason.SAML_RESPONSE_NOT_BASE64, "base64", "something else") from fault
     if len(compact) > MAX_CHARACTERS:
-        raise refused(
-            Reason.SAML_RESPONSE_TOO_LARGE,
-            f"at most {MAX_CHARACTERS} characters",
-            str(len(compact)),
-        )
+        received = f"{len(compact)}"
+        expected = f"at most {MAX_CHARACTERS} characters"
+        raise refused(Reason.SAML_RESPONSE_TOO_LARGE, expected, received)
     try:
         return b64decode(compact, validate=True)
-    except (binascii.Error, ValueError) as fault:
+    except binascii.Error as fault:
         raise refused(Reason.SAML_RESPONSE_NOT_BASE64, "base64", "something else") from fault
 
 
@@ -117,7 +120,7 @@ def _check_response(response: Element, expected: Expectations, *, signed: bool) 
     status_is_success(response)
 
 
-def _assertion(response: Element, expected: Expectations) -> Element:
+def _assertion(response: Element, sent: Element, expected: Expectations) -> Element:
     """The one assertion of the Response, decrypted if need be."""
     plain = children(response, ASSERTION)
     encrypted = children(response, ENCRYPTED_ASSERTION)
@@ -128,7 +131,13 @@ def _assertion(response: Element, expected: Expectations) -> Element:
         return _decrypted(encrypted[0], expected)
     if expected.require_encryption:
         raise refused(Reason.SAML_NOT_ENCRYPTED, "an EncryptedAssertion", "a plain one")
-    return plain[0]
+    return _as_signed(plain[0], sent)
+
+
+def _as_signed(assertion: Element, sent: Element) -> Element:
+    """An assertion with a signature of its own is taken from the document as sent, to be verified
+    there: it may cover namespace declarations around it that the Response's signature does not."""
+    return children(sent, ASSERTION)[0] if is_signed(assertion) else assertion
 
 
 def _decrypted(holder: Element, expected: Expectations) -> Element:

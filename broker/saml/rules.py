@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from broker.model.errors import Reason, UpstreamError
+from broker.saml.algorithms import PublicKey
 from broker.saml.assertion import instant, only_subject, session_end, simple_text
 from broker.saml.refusal import refused
-from broker.saml.signature import PublicKey
 from broker.saml.xml import SAML, SAMLP, Element, children, elements, local_name, name
 
 AUDIENCE = name(SAML, "Audience")

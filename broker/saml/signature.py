@@ -3,7 +3,8 @@
 Owns the one way from bytes somebody sent to data somebody signed: ``signed_view`` verifies and
 returns a *new* tree, parsed from exactly the bytes that were signed, so the node that is read
 can be no other than the node that was verified. Keys are the caller's; a key that travels in
-the message (KeyInfo) is never looked at. Signing is left to ``signing.py``.
+the message (KeyInfo) is never looked at. Which algorithms are good enough is said in
+``algorithms.py``; our own signatures are made in ``signing.py``.
 """
 
 from __future__ import annotations
@@ -12,13 +13,10 @@ import binascii
 import hmac
 from base64 import b64decode
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from broker.saml.algorithms import PublicKey, SignatureError, digest_algorithm, verify_detached
 from broker.saml.xml import (
     DS,
     EXC_C14N,
@@ -31,21 +29,24 @@ from broker.saml.xml import (
     local_name,
     name,
     only_child,
-    parse,
     plain_text,
+    reparse,
 )
 
-PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
-
-MIN_RSA_BITS = 2048
-MIN_CURVE_BITS = 256
 ENVELOPED = f"{DS}enveloped-signature"
-RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 SIGNATURE = name(DS, "Signature")
 
-_MORE = "http://www.w3.org/2001/04/xmldsig-more#"
-_ENC = "http://www.w3.org/2001/04/xmlenc#"
-_PKCS1 = padding.PKCS1v15()
+_SIGNED_INFO = name(DS, "SignedInfo")
+_SIGNATURE_VALUE = name(DS, "SignatureValue")
+_SIGNATURE_PARTS = [_SIGNED_INFO, _SIGNATURE_VALUE, name(DS, "KeyInfo")]
+_SIGNED_INFO_PARTS = [
+    name(DS, "CanonicalizationMethod"),
+    name(DS, "SignatureMethod"),
+    name(DS, "Reference"),
+]
+_REFERENCE_PARTS = [name(DS, "Transforms"), name(DS, "DigestMethod"), name(DS, "DigestValue")]
+_INCLUSIVE_NAMESPACES = name(EXC_C14N, "InclusiveNamespaces")
+_TRANSFORMS_PARTS = [name(DS, "Transform")] * 2
 
 MAX_PREFIXES = 32
 """In a PrefixList: each is looked up for each element."""
@@ -55,49 +56,9 @@ _SHAPE_LIMIT = 16
 in it is proven."""
 
 
-class SignatureError(RefusedError):
-    """A signature that is missing, malformed, not allowed or not good."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Method:
-    """A signature algorithm: the kind of key it takes, and its hash."""
-
-    key_type: type[rsa.RSAPublicKey] | type[ec.EllipticCurvePublicKey]
-    hash: hashes.HashAlgorithm
-
-
-_DIGESTS: dict[str, hashes.HashAlgorithm] = {
-    f"{_ENC}sha256": hashes.SHA256(),
-    f"{_MORE}sha384": hashes.SHA384(),
-    f"{_ENC}sha512": hashes.SHA512(),
-}
-_METHODS = {
-    RSA_SHA256: _Method(rsa.RSAPublicKey, hashes.SHA256()),
-    f"{_MORE}rsa-sha384": _Method(rsa.RSAPublicKey, hashes.SHA384()),
-    f"{_MORE}rsa-sha512": _Method(rsa.RSAPublicKey, hashes.SHA512()),
-    f"{_MORE}ecdsa-sha256": _Method(ec.EllipticCurvePublicKey, hashes.SHA256()),
-    f"{_MORE}ecdsa-sha384": _Method(ec.EllipticCurvePublicKey, hashes.SHA384()),
-    f"{_MORE}ecdsa-sha512": _Method(ec.EllipticCurvePublicKey, hashes.SHA512()),
-}
-# Forgeable since 2017 at a price; only for a provider that cannot do better and says so.
-_SHA1 = hashes.SHA1()  # noqa: S303  # opt-in per provider, see signed_view
-_SHA1_DIGESTS: dict[str, hashes.HashAlgorithm] = {f"{DS}sha1": _SHA1}
-_SHA1_METHODS = {
-    f"{DS}rsa-sha1": _Method(rsa.RSAPublicKey, _SHA1),
-    f"{_MORE}ecdsa-sha1": _Method(ec.EllipticCurvePublicKey, _SHA1),
-}
-
-
 def is_signed(element: Element) -> bool:
     """Whether the element carries a signature of its own. It says nothing about its worth."""
     return next(element.iterchildren(SIGNATURE), None) is not None
-
-
-def is_strong(key: PublicKey) -> bool:
-    """Whether a key is long enough to verify with."""
-    least = MIN_RSA_BITS if isinstance(key, rsa.RSAPublicKey) else MIN_CURVE_BITS
-    return key.key_size >= least
 
 
 def signed_view(
@@ -109,7 +70,7 @@ def signed_view(
     Raises ``SignatureError``, and nothing else: a fault in here must not read as anything.
     """
     try:
-        return parse(_verified_bytes(element, keys, allow_sha1=allow_sha1))
+        return reparse(_verified_bytes(element, keys, allow_sha1=allow_sha1))
     except RefusedError as refusal:
         raise SignatureError(refusal.expected, refusal.received) from refusal
     except Exception as fault:
@@ -125,10 +86,10 @@ def _verified_bytes(element: Element, keys: Sequence[PublicKey], *, allow_sha1: 
         raise SignatureError("unique IDs", "one ID at two elements")
     signature = _own_signature(element)
     signed_bytes = _canonical_signed_info(signature)
-    _, method, reference = elements(parse(signed_bytes))
+    _, method, reference = elements(reparse(signed_bytes))
     verify_detached(
         signed_bytes,
-        _base64(only_child(signature, name(DS, "SignatureValue"))),
+        _base64(only_child(signature, _SIGNATURE_VALUE)),
         _algorithm(method),
         keys,
         allow_sha1=allow_sha1,
@@ -137,27 +98,9 @@ def _verified_bytes(element: Element, keys: Sequence[PublicKey], *, allow_sha1: 
     transforms, digest_method, digest_value = elements(reference)
     prefixes = _transform_prefixes(transforms)
     content = canonical(_without(element, signature), prefixes)
-    digest = _digest(_algorithm(digest_method), allow_sha1=allow_sha1)
+    digest = digest_algorithm(_algorithm(digest_method), allow_sha1=allow_sha1)
     _digest_matches(content, digest, _base64(digest_value))
     return content
-
-
-def verify_detached(
-    data: bytes,
-    signature: bytes,
-    algorithm: str,
-    keys: Sequence[PublicKey],
-    *,
-    allow_sha1: bool = False,
-) -> None:
-    """Some key of the provider verifies. Which one is not said: rollover has two for a while.
-
-    Raises ``SignatureError``.
-    """
-    method = _method(algorithm, allow_sha1=allow_sha1)
-    usable = [key for key in keys if isinstance(key, method.key_type) and is_strong(key)]
-    if not any(_verifies(key, data, signature, method.hash) for key in usable):
-        raise SignatureError(f"a signature by one of {len(usable)} fitting keys", "another one")
 
 
 def _own_signature(element: Element) -> Element:
@@ -166,27 +109,26 @@ def _own_signature(element: Element) -> Element:
     An Object has no place in it (SAML core 5.4.2, errata E91), and is where wrapped content hides.
     """
     signature = only_child(element, SIGNATURE)
-    parts = [str(part.tag) for part in elements(signature)]
-    required = [name(DS, "SignedInfo"), name(DS, "SignatureValue")]
-    if parts not in (required, [*required, name(DS, "KeyInfo")]):
-        raise SignatureError("SignedInfo, SignatureValue, KeyInfo", _locals(signature))
+    _consists_of(signature, _SIGNATURE_PARTS, _SIGNATURE_PARTS[:2])
     return signature
 
 
 def _canonical_signed_info(signature: Element) -> bytes:
     """The signed bytes of SignedInfo, once its shape is known to be the one SAML allows."""
-    signed_info = only_child(signature, name(DS, "SignedInfo"))
+    signed_info = only_child(signature, _SIGNED_INFO)
     if sum(1 for _ in signed_info.iter("*")) > _SHAPE_LIMIT:
         raise SignatureError("a SignedInfo with one Reference", "a larger one")
-    _consists_of(signed_info, "CanonicalizationMethod", "SignatureMethod", "Reference")
+    _consists_of(signed_info, _SIGNED_INFO_PARTS)
     method, _, reference = elements(signed_info)
-    _consists_of(reference, "Transforms", "DigestMethod", "DigestValue")
+    _consists_of(reference, _REFERENCE_PARTS)
     return canonical(signed_info, _exclusive_prefixes(method))
 
 
-def _consists_of(parent: Element, *local_names: str) -> None:
-    if [child.tag for child in elements(parent)] != [name(DS, local) for local in local_names]:
-        raise SignatureError(", ".join(local_names), _locals(parent))
+def _consists_of(parent: Element, *shapes: list[str]) -> None:
+    """The child elements are one of these sequences: nothing more, nothing else, in this order."""
+    if [child.tag for child in elements(parent)] not in shapes:
+        wanted = ", ".join(tag.rpartition("}")[2] for tag in shapes[0])
+        raise SignatureError(wanted, _locals(parent))
 
 
 def _locals(parent: Element) -> str:
@@ -203,7 +145,7 @@ def _exclusive_prefixes(method: Element) -> list[str]:
         raise SignatureError("exclusive canonicalisation", _algorithm(method))
     prefixes = [
         prefix
-        for inclusive in children(method, name(EXC_C14N, "InclusiveNamespaces"))
+        for inclusive in children(method, _INCLUSIVE_NAMESPACES)
         for prefix in inclusive.get("PrefixList", "").split()
     ]
     if len(prefixes) > MAX_PREFIXES:
@@ -213,26 +155,12 @@ def _exclusive_prefixes(method: Element) -> list[str]:
 
 def _transform_prefixes(transforms: Element) -> list[str]:
     """Transforms are enveloped signature, then exclusive c14n (SAML core 5.4.4), nothing else."""
-    _consists_of(transforms, "Transform", "Transform")
+    _consists_of(transforms, _TRANSFORMS_PARTS)
     steps = list(elements(transforms))
     used = [_algorithm(step) for step in steps]
     if used != [ENVELOPED, EXC_C14N]:
         raise SignatureError(f"{ENVELOPED}, {EXC_C14N}", ", ".join(used)[:200])
     return _exclusive_prefixes(steps[1])
-
-
-def _method(uri: str, *, allow_sha1: bool) -> _Method:
-    method = _METHODS.get(uri) or (_SHA1_METHODS.get(uri) if allow_sha1 else None)
-    if method is None:
-        raise SignatureError("RSA or ECDSA with SHA-256, SHA-384 or SHA-512", uri)
-    return method
-
-
-def _digest(uri: str, *, allow_sha1: bool) -> hashes.HashAlgorithm:
-    algorithm = _DIGESTS.get(uri) or (_SHA1_DIGESTS.get(uri) if allow_sha1 else None)
-    if algorithm is None:
-        raise SignatureError("digest SHA-256, SHA-384 or SHA-512", uri)
-    return algorithm
 
 
 def _base64(element: Element) -> bytes:
@@ -270,25 +198,3 @@ def _digest_matches(content: bytes, algorithm: hashes.HashAlgorithm, expected: b
     digest.update(content)
     if not hmac.compare_digest(digest.finalize(), expected):
         raise SignatureError("the signed content", "changed content (the digest differs)")
-
-
-def _verifies(
-    key: PublicKey, data: bytes, signature: bytes, algorithm: hashes.HashAlgorithm
-) -> bool:
-    try:
-        if isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, data, _PKCS1, algorithm)
-        else:
-            key.verify(_der(signature, key), data, ec.ECDSA(algorithm))
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
-def _der(signature: bytes, key: ec.EllipticCurvePublicKey) -> bytes:
-    """XML Signature 6.4.3 writes r and s side by side, each as long as the curve's order."""
-    size = (key.key_size + 7) // 8
-    if len(signature) != 2 * size:
-        raise ValueError("not r and s of this curve")
-    r, s = signature[:size], signature[size:]
-    return encode_dss_signature(int.from_bytes(r), int.from_bytes(s))

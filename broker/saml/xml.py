@@ -65,15 +65,20 @@ def parse(data: bytes, limits: Limits = MESSAGE) -> Element:
     """The root of ``data``. Cheap checks on the bytes come first, exact ones on the tree after."""
     _begins_without_dtd(data)
     _is_within(limits, data)
-    try:
-        root = etree.fromstring(data, _PARSER)
-    except (etree.XMLSyntaxError, ValueError, AssertionError) as fault:
-        raise XmlError("a well-formed XML document", str(fault)[:120]) from fault
+    root = _tree(data)
     _has_no_dtd(root)
-    _is_within_as_utf_8(limits, data, root)
+    markup = _as_utf_8(data, root)
+    if markup is not data:
+        _is_within(limits, markup)
     _is_shallow(root)
-    _has_few_attributes(root)
+    _has_few_attributes(root, markup)
     return root
+
+
+def reparse(canonical_form: bytes) -> Element:
+    """The root of what ``canonical`` wrote. No limits: they were kept by the tree it was written
+    from, and a canonical form repeats a namespace declaration wherever it is used."""
+    return _tree(canonical_form)
 
 
 def canonical(element: Element, inclusive_prefixes: Sequence[str] = ()) -> bytes:
@@ -184,11 +189,19 @@ def _is_within(limits: Limits, data: bytes) -> None:
         raise XmlError("fewer namespace declarations", f"{declared} over {opened} elements")
 
 
-def _is_within_as_utf_8(limits: Limits, data: bytes, root: Element) -> None:
-    """The same limits again for encodings that hide markup from a count of bytes (UTF-16, UTF-7)."""
+def _tree(data: bytes) -> Element:
+    try:
+        return etree.fromstring(data, _PARSER)
+    except (etree.XMLSyntaxError, ValueError, AssertionError) as fault:
+        raise XmlError("a well-formed XML document", str(fault)[:120]) from fault
+
+
+def _as_utf_8(data: bytes, root: Element) -> bytes:
+    """The document in bytes that can be counted: UTF-16 and UTF-7 hide markup."""
     declared = root.getroottree().docinfo.encoding or "UTF-8"
     if b"\0" in data or declared.upper() != "UTF-8":
-        _is_within(limits, etree.tostring(root, encoding="UTF-8"))
+        return etree.tostring(root, encoding="UTF-8")
+    return data
 
 
 def _has_no_dtd(root: Element) -> None:
@@ -202,6 +215,7 @@ def _is_shallow(root: Element) -> None:
         raise XmlError(f"at most {MAX_DEPTH} levels", "more")
 
 
-def _has_few_attributes(root: Element) -> None:
-    if _CROWDED(root):
+def _has_few_attributes(root: Element, markup: bytes) -> None:
+    """Most messages have not even as many equals signs, and are not searched."""
+    if markup.count(b"=") > MAX_ATTRIBUTES and _CROWDED(root):
         raise XmlError(f"at most {MAX_ATTRIBUTES} attributes of an element", "more")

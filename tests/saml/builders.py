@@ -33,6 +33,7 @@ MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 EXC = "http://www.w3.org/2001/10/xml-exc-c14n#"
 ENVELOPED = f"{DS}enveloped-signature"
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
 SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
 SAMLP = "urn:oasis:names:tc:SAML:2.0:protocol"
 

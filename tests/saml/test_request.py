@@ -18,8 +18,9 @@ from lxml import etree
 
 from broker.model.tokens import CertifiedKey
 from broker.saml import bindings
+from broker.saml.algorithms import SignatureError
 from broker.saml.request import AuthnRequest, new_id
-from broker.saml.signature import SignatureError, signed_view
+from broker.saml.signature import signed_view
 from broker.saml.signing import MessageSigner, rsa_private_key, signer_of
 from broker.saml.xml import SAML, SAMLP, XmlError, parse
 from tests.saml import builders

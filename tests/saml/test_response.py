@@ -108,6 +108,17 @@ def test_a_large_valid_response_is_read() -> None:
     assert len(read_response(message, expecting()).attributes["g"]) == 1400
 
 
+def test_a_large_valid_response_of_typed_values_is_read() -> None:
+    """Its canonical form repeats the declaration of xsi at every value."""
+    declared = f'xmlns:xsi="{builders.XSI}" xmlns:xs="http://www.w3.org/2001/XMLSchema"'
+    value = '<saml:AttributeValue xsi:type="xs:string">g</saml:AttributeValue>'
+    many = f'<saml:Attribute Name="g">{value * 1060}</saml:Attribute>'
+    statement = f"<saml:AttributeStatement {declared}>{many}</saml:AttributeStatement>"
+    for element in ("_a1", "_r1"):
+        assertion = read(GOOD.but(attributes=statement), element)
+        assert len(assertion.attributes["g"]) == 1060
+
+
 # The document.
 
 
@@ -198,6 +209,13 @@ def test_one_good_signature_does_not_make_up_for_a_bad_one(
     for element, owner in ids.items():
         xml = sign(xml, element, builders.rsa_key(owner))
     assert refusal_of(encoded(xml)).reason == reason
+
+
+def test_an_assertion_may_cover_declarations_that_its_response_does_not() -> None:
+    key, covering = builders.rsa_key("idp"), builders.Recipe(prefixes="xs")
+    outside = GOOD.response().replace("ID=", 'xmlns:xs="urn:xs" ID=', 1)
+    xml = sign(sign(outside, "_a1", key, covering), "_r1", key)
+    assert read_response(encoded(xml), expecting()).id == "_a1"
 
 
 def test_sha_1_is_for_providers_that_opt_in() -> None:
