@@ -76,11 +76,17 @@ def key_value_from_message(root: etree._Element, scene: Scene) -> None:
     """Believes KeyInfo's bare key, which libxmlsec will do when it is told to."""
 
     def good(signature: etree._Element) -> bool:
-        context = xmlsec.SignatureContext(xmlsec.KeysManager())
+        context = xmlsec.SignatureContext(_no_keys())
         context.set_enabled_key_data([xmlsec.KeyData.VALUE, xmlsec.KeyData.RSA])
         return _verifies(context, root, signature)
 
     _first_good(root, good)
+
+
+@cache
+def _no_keys() -> xmlsec.KeysManager:
+    """Without a manager libxmlsec looks for no key at all; making one takes a while."""
+    return xmlsec.KeysManager()
 
 
 def trusted_certificate_somewhere(root: etree._Element, scene: Scene) -> None:
