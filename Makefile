@@ -6,6 +6,7 @@ demo: install
 
 test: dev
 	@scripts/test-servers.sh
+	@scripts/test-peers.sh
 	@.venv/bin/python -m pytest -n 2 $(PYTEST_ARGS)
 
 check: dev
