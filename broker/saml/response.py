@@ -20,6 +20,7 @@ from broker.saml.assertion import Assertion, NameId, read_assertion
 from broker.saml.encryption import DecryptionError, decrypt
 from broker.saml.refusal import refused
 from broker.saml.rules import (
+    ISSUER,
     Expectations,
     assertion_issuer_is_provider,
     audience_is_us,
@@ -35,7 +36,7 @@ from broker.saml.rules import (
     version_is_2_0,
 )
 from broker.saml.signature import is_signed, signed_view
-from broker.saml.xml import SAML, SAMLP, Element, XmlError, children, name, parse
+from broker.saml.xml import SAML, SAMLP, Element, XmlError, children, name, parse, text
 
 __all__ = ["Assertion", "Expectations", "NameId", "read_response"]
 
@@ -109,7 +110,14 @@ def _verified(element: Element, expected: Expectations, reason: Reason) -> tuple
     try:
         return signed_view(element, expected.keys, allow_sha1=expected.allow_sha1), True
     except SignatureError as fault:
-        raise refused(reason, fault.expected, fault.received) from fault
+        received = f"{fault.received}{_claim(element, expected)}"
+        raise refused(reason, fault.expected, received) from fault
+
+
+def _claim(element: Element, expected: Expectations) -> str:
+    """A hint for the log: metadata of another provider, or tenant, is the common mistake."""
+    named = ", ".join(text(issuer) for issuer in children(element, ISSUER))
+    return "" if named == expected.issuer else f"; it says it is from {named[:100]!r}"
 
 
 def _check_response(response: Element, expected: Expectations, *, signed: bool) -> None:

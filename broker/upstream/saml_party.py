@@ -22,6 +22,10 @@ RESPONSE = "SAMLResponse"
 REQUEST_ID = "request_id"
 """What is remembered of an exchange: the ID of our request, which the answer must name."""
 
+LONGEST_MEMORY = 365 * 86400
+"""Of a message's ID. Some are dated to the year 9999; no request or transaction that such a message
+could answer a second time lives even a day."""
+
 
 class Metadata(Protocol):
     """Where the descriptors of identity providers come from."""
@@ -86,5 +90,6 @@ class SamlParty:
         To be called last, so that a message refused for another reason uses nothing up.
         """
         scope = f"{kind}:{self.provider.name}"
+        until = min(until, self.clock.now() + LONGEST_MEMORY)
         if not self.replay.first_time(self.pool.id, scope, message_id, until=until):
             raise refused(Reason.SAML_REPLAY, "an ID not seen before", "one seen before")

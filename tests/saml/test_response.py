@@ -194,6 +194,14 @@ def test_a_signature_by_somebody_else_refuses(element: str, reason: Reason) -> N
     assert refusal_of(encoded(xml)).reason == reason
 
 
+def test_the_log_tells_who_a_badly_signed_message_says_it_is_from() -> None:
+    issuer = "<saml:Issuer>https://other.example.com</saml:Issuer>"
+    xml = sign(GOOD.but(assertion_issuer=issuer).response(), "_a1", builders.rsa_key("other"))
+    assert "https://other.example.com" in refusal_of(encoded(xml)).received
+    same = sign(GOOD.response(), "_a1", builders.rsa_key("other"))
+    assert refusal_of(encoded(same)).received == "another one"
+
+
 @pytest.mark.parametrize(
     ("good", "bad", "reason"),
     [

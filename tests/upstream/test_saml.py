@@ -288,6 +288,14 @@ def test_an_assertion_is_good_once() -> None:
     assert upstream.replay.marks[0] == (POOL.id, "saml:Corp", "_a1", NOW + 300 + 120)  # type: ignore[attr-defined]  # the fake
 
 
+def test_an_assertion_dated_to_the_end_of_time_is_remembered_for_a_year() -> None:
+    """Stores keep expiry times that people live to see."""
+    endless = builders.Confirmation(not_on_or_after="9999-12-31T23:59:59Z")
+    upstream = connector()
+    complete(upstream, signed(GOOD.but(confirmations=(endless,))))
+    assert upstream.replay.marks[0][3] == NOW + 365 * 86400  # type: ignore[attr-defined]  # the fake
+
+
 def test_a_refused_assertion_is_not_used_up() -> None:
     upstream = connector()
     late = transaction(remembered={"request_id": "_other"})
