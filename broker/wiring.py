@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from broker.login.accounts import Accounts
 from broker.login.broker import Broker, Grant
 from broker.login.flow import LoginFlow
+from broker.login.links import Links
 from broker.login.sessions import Sessions
 from broker.login.sign_out import ProviderSignOut, SignOut
 from broker.login.users import Users
@@ -25,6 +26,7 @@ from broker.oauth.issuer import Issuers
 from broker.oauth.refresh_token import RefreshTokenGrant, RefreshTokens
 from broker.ports import (
     Clock,
+    ExpectedLinks,
     KeyStore,
     ReplayGuard,
     SessionStore,
@@ -35,6 +37,7 @@ from broker.ports import (
 from broker.settings import Settings
 from broker.stores.directory import SqlDirectory
 from broker.stores.engine import make_engine
+from broker.stores.expected_links import SqlExpectedLinks
 from broker.stores.grants import SqlGrants
 from broker.stores.keys import FileKeyStore
 from broker.stores.migrate import migrate
@@ -83,10 +86,11 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Broker:
         fetch=MetadataFetch(http=http), directory=settings.state_dir / "metadata", clock=clock
     )
     upstreams = ConnectorRegistry(connectors=_connectors(stores, clock, http, metadata))
+    accounts = Accounts(directory=stores.directory, refresh_tokens=stores.grants, clock=clock)
     flow = LoginFlow(
         transactions=stores.single_use,
         upstreams=upstreams,
-        users=Users(directory=stores.directory, clock=clock),
+        users=Users(directory=stores.directory, links=stores.links, clock=clock),
         sessions=sessions,
         codes=AuthorizationCodes(store=stores.single_use),
         issuers=issuers,
@@ -109,7 +113,14 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Broker:
         access_tokens=AccessTokens(
             issuers=issuers, directory=stores.directory, refresh_tokens=refresh_tokens
         ),
-        accounts=Accounts(directory=stores.directory, refresh_tokens=stores.grants, clock=clock),
+        accounts=accounts,
+        links=Links(
+            directory=stores.directory,
+            expected=stores.links,
+            sessions=stores.sessions,
+            accounts=accounts,
+            clock=clock,
+        ),
         directory=stores.directory,
         clock=clock,
         service_provider_metadata=ServiceProviderDocuments(keys=stores.keys),
@@ -131,6 +142,7 @@ class _Stores:
     sessions: SessionStore
     grants: SqlGrants
     directory: UserDirectory
+    links: ExpectedLinks
     keys: KeyStore
     readiness: tuple[Callable[[], None], ...]
 
@@ -149,6 +161,7 @@ def _stores(settings: Settings, clock: Clock) -> _Stores:
         sessions=state.sessions,
         grants=SqlGrants(engine, clock=clock),
         directory=SqlDirectory(engine),
+        links=SqlExpectedLinks(engine),
         keys=FileKeyStore(settings.certs_dir, clock=clock),
         readiness=(engine.ping, state.ping),
     )

@@ -13,6 +13,15 @@ from broker.model.pool import UserPool
 from broker.ports import Clock, RefreshTokenStore, UserDirectory
 
 
+class AccountError(Exception):
+    """A refusal, by the name Cognito has for it (``AliasExistsException``) and a sentence."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name
+        self.message = message
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accounts:
     """Users as an administrator sees them."""
@@ -20,6 +29,14 @@ class Accounts:
     directory: UserDirectory
     refresh_tokens: RefreshTokenStore
     clock: Clock
+
+    def named(self, pool: UserPool, username: str) -> UserProfile:
+        """Raises ``AccountError`` when there is no such user."""
+        name = username if pool.case_sensitive else username.lower()
+        user = self.directory.by_username(pool.id, name)
+        if user is None:
+            raise AccountError("UserNotFoundException", "User does not exist.")
+        return user
 
     def sign_out_everywhere(self, pool: UserPool, user: UserProfile) -> None:
         """Kill every token of the user. A later sign-in is a new start."""

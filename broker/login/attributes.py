@@ -108,12 +108,8 @@ def _schema_attribute(name: str, provider: IdentityProvider, pool: UserPool) -> 
 def _check_value(
     attribute: SchemaAttribute, value: str, provider: IdentityProvider, stored: str | None
 ) -> None:
-    """The schema's rules for one value. ``stored`` is what an immutable attribute must equal."""
-    fault = (
-        _length_fault(attribute, value)
-        or _type_fault(attribute, value)
-        or _format_fault(attribute.name, value)
-    )
+    """The rules for one value. ``stored`` is what an immutable attribute must equal."""
+    fault = value_fault(attribute, value)
     if provider.type is ProviderType.SAML and _BEYOND_BMP.search(value):
         fault = "4-byte UTF-8 characters are not supported"
     if not attribute.mutable and stored is not None and stored != value:
@@ -122,6 +118,15 @@ def _check_value(
         raise _refused(
             Reason.ATTRIBUTE_INVALID, provider, f"{attribute.name}: {fault}", attribute.name
         )
+
+
+def value_fault(attribute: SchemaAttribute, value: str) -> str | None:
+    """What the schema has against ``value``, without repeating it; None when it is good."""
+    return (
+        _length_fault(attribute, value)
+        or _type_fault(attribute, value)
+        or _format_fault(attribute.name, value)
+    )
 
 
 def _length_fault(attribute: SchemaAttribute, value: str) -> str | None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from broker.login.accounts import Accounts
 from broker.login.flow import LoginFlow
+from broker.login.links import Links
 from broker.login.sessions import Sessions
 from broker.login.sign_out import ProviderSignOut, SignOut
 from broker.model.pool import AppClient, UserPool
@@ -49,6 +50,7 @@ class Broker:
     refresh_tokens: RefreshTokens
     access_tokens: AccessTokens
     accounts: Accounts
+    links: Links
     directory: UserDirectory
     clock: Clock
     service_provider_metadata: ServiceProviderMetadata

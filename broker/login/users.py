@@ -9,11 +9,11 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, replace
 
-from broker.login.attributes import mapped_attributes, username_of
+from broker.login.attributes import flattened, mapped_attributes, username_of
 from broker.model.errors import ErrorCode, Reason, UpstreamError
 from broker.model.login import ExternalIdentity, LinkedIdentity, UserProfile
 from broker.model.pool import AppClient, IdentityProvider, UserPool
-from broker.ports import Clock, UserDirectory
+from broker.ports import Clock, ExpectedLinks, UserDirectory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,7 @@ class Users:
     """First and later sign-ins of federated users."""
 
     directory: UserDirectory
+    links: ExpectedLinks
     clock: Clock
 
     def signed_in(
@@ -33,6 +34,8 @@ class Users:
         """The user behind ``identity``. Raises ``UpstreamError`` when there may be none."""
         user = self.directory.find(pool.id, provider.name, identity.subject)
         if user is None:
+            user = self._expected(pool, provider, identity)
+        if user is None:
             user = self._created(pool, client, provider, identity)
         if not user.enabled:
             raise UpstreamError(
@@ -43,6 +46,27 @@ class Users:
                 received="disabled",
             )
         return self._updated(pool, client, provider, identity, user)
+
+    def _expected(
+        self, pool: UserPool, provider: IdentityProvider, identity: ExternalIdentity
+    ) -> UserProfile | None:
+        """The user an administrator linked this person to by an attribute; from now on by subject."""
+        for name in sorted(self.links.attributes_of(pool.id, provider.name)):
+            claim = provider.attribute_mapping.get(name, "")
+            value = flattened(identity.claims.get(claim, ()))
+            if value and self.links.redeem(pool.id, name, value, self._link(provider, identity)):
+                return self.directory.find(pool.id, provider.name, identity.subject)
+        return None
+
+    def _link(self, provider: IdentityProvider, identity: ExternalIdentity) -> LinkedIdentity:
+        return LinkedIdentity(
+            user_id=identity.subject,
+            provider_name=provider.name,
+            provider_type=provider.type.value,
+            issuer=identity.issuer,
+            primary=False,
+            created_at=int(self.clock.now() * 1000),
+        )
 
     def _created(
         self,
@@ -57,16 +81,7 @@ class Users:
             sub=str(uuid.uuid4()),
             username=username_of(identity, provider, pool),
             attributes=mapped_attributes(identity, provider, client, pool, {}),
-            identities=(
-                LinkedIdentity(
-                    user_id=identity.subject,
-                    provider_name=provider.name,
-                    provider_type=provider.type.value,
-                    issuer=identity.issuer,
-                    primary=True,
-                    created_at=int(now * 1000),
-                ),
-            ),
+            identities=(replace(self._link(provider, identity), primary=True),),
             groups=(f"{pool.id}_{provider.name}",),
             created_at=int(now),
             modified_at=int(now),

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from broker import __version__
+from broker.cli.users import users
 from broker.model.errors import ConfigurationError
 
 _CONFIG = click.option(
@@ -33,7 +34,7 @@ def main() -> None:
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def serve(
-    config: Path, host: str, port: int, workers: int, tls_cert: Path | None, tls_key: Path | None
+    *, config: Path, host: str, port: int, workers: int, tls_cert: Path | None, tls_key: Path | None
 ) -> None:
     """Serve the configured pools until SIGTERM. SIGHUP reads the configuration again."""
     from broker import server, settings
@@ -80,6 +81,9 @@ def demo() -> None:
     from broker.demo import run
 
     sys.exit(run())
+
+
+main.add_command(users)
 
 
 def _fail_configuration(config: Path, error: ConfigurationError) -> None:

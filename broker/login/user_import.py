@@ -1,0 +1,229 @@
+"""Users from a file: one JSON object a line, in the names of the Cognito API (``ListUsers``).
+
+Reads, checks and stores in batches, so that a million of them take minutes and little memory. A line that
+is refused says why under its number and stops nothing; running the same file again changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+import msgspec
+
+from broker.login.accounts import Accounts
+from broker.login.attributes import username_of, value_fault
+from broker.model.errors import UpstreamError
+from broker.model.login import ExternalIdentity, LinkedIdentity, UserProfile
+from broker.model.pool import IdentityProvider, UserPool
+from broker.ports import Clock, UserDirectory
+
+BATCH = 500
+
+_SUB = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class LineRefusedError(Exception):
+    """Why a line is no user of a configured pool. Repeats no attribute value."""
+
+
+class _Attribute(msgspec.Struct, frozen=True):
+    name: str = msgspec.field(name="Name")
+    value: str = msgspec.field(name="Value")
+
+
+class _Identity(msgspec.Struct, frozen=True):
+    """A member of the attribute ``identities``."""
+
+    user_id: str = msgspec.field(name="userId")
+    provider_name: str = msgspec.field(name="providerName")
+    issuer: str | None = None
+    created_at: int | str = msgspec.field(name="dateCreated", default=0)
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """Members that ``ListUsers`` shows besides are let through."""
+
+    pool_id: str = msgspec.field(name="UserPoolId")
+    username: str = msgspec.field(name="Username")
+    attributes: tuple[_Attribute, ...] = msgspec.field(name="UserAttributes", default=())
+    sub: str | None = msgspec.field(name="Sub", default=None)
+    enabled: bool = msgspec.field(name="Enabled", default=True)
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+_decode_identities = msgspec.json.Decoder(tuple[_Identity, ...]).decode
+
+
+@dataclass(slots=True)
+class Outcome:
+    """``stored`` are the users that are there now, ``refused`` the lines that are not."""
+
+    stored: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserImport:
+    """Import into the configured pools."""
+
+    pools: Mapping[str, UserPool]
+    directory: UserDirectory
+    accounts: Accounts
+    clock: Clock
+
+    def run(
+        self,
+        lines: Iterable[bytes],
+        *,
+        refused: Callable[[int, str], None],
+        progress: Callable[[Outcome], None],
+    ) -> Outcome:
+        """Store every line that is a user. ``refused`` hears line number and reason, ``progress`` is
+        called after each batch."""
+        outcome = Outcome()
+        for batch in _batches(enumerate(lines, start=1)):
+            users = []
+            for number, line in batch:
+                try:
+                    users += [(number, self._read(line))] if line.strip() else []
+                except LineRefusedError as error:
+                    outcome.refused += 1
+                    refused(number, str(error))
+            for number in self._store(users, outcome):
+                refused(number, "Sub: it is another user's.")
+            progress(outcome)
+        return outcome
+
+    def _store(self, users: list[tuple[int, UserProfile]], outcome: Outcome) -> list[int]:
+        """The numbers of the lines that were left out, which is rare and looked up only then."""
+        stored = self.directory.import_many(profile for _, profile in users)
+        left_out = [] if stored == len(users) else [n for n, user in users if not self._has(user)]
+        outcome.stored += len(users) - len(left_out)
+        outcome.refused += len(left_out)
+        for number, user in users:
+            if not user.enabled and number not in left_out:
+                self._disable(user)
+        return left_out
+
+    def _has(self, user: UserProfile) -> bool:
+        return self.directory.by_username(user.pool_id, user.username) is not None
+
+    def _disable(self, user: UserProfile) -> None:
+        """A new user is stored disabled; one that was there before becomes so."""
+        pool = self.pools[user.pool_id]
+        existing = self.accounts.named(pool, user.username)
+        if existing.enabled:
+            self.accounts.disable(pool, existing)
+
+    def _read(self, line: bytes) -> UserProfile:
+        try:
+            parsed = _decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise LineRefusedError(f"not a user in JSON: {error}") from error
+        pool = self.pools.get(parsed.pool_id)
+        if pool is None:
+            raise LineRefusedError("UserPoolId: there is no such pool in the configuration.")
+        return self._profile(pool, parsed)
+
+    def _profile(self, pool: UserPool, line: _Line) -> UserProfile:
+        provider, subject = _split(pool, line.username)
+        attributes = {each.name: each.value for each in line.attributes}
+        sub = line.sub or attributes.get("sub") or str(uuid.uuid4())
+        if not _SUB.fullmatch(sub):
+            raise LineRefusedError("Sub: at most 255 printable ASCII characters.")
+        now = self.clock.now()
+        own = LinkedIdentity(
+            user_id=subject,
+            provider_name=provider.name,
+            provider_type=provider.type.value,
+            issuer=None,
+            primary=True,
+            created_at=int(now * 1000),
+        )
+        return UserProfile(
+            pool_id=pool.id,
+            sub=sub,
+            username=_username(pool, provider, subject),
+            enabled=line.enabled,
+            attributes=_checked(pool, attributes),
+            identities=_identities(pool, own, attributes.get("identities")),
+            groups=(f"{pool.id}_{provider.name}",),
+            created_at=int(now),
+            modified_at=int(now),
+        )
+
+
+def _split(pool: UserPool, username: str) -> tuple[IdentityProvider, str]:
+    """``<Provider>_<id>``, at the first underscore; the provider's name may differ in case where the
+    pool ignores it."""
+    name, _, subject = username.partition("_")
+    provider = pool.providers.get(name)
+    if provider is None and not pool.case_sensitive:
+        same = (p for p in pool.providers.values() if p.name.lower() == name.lower())
+        provider = next(same, None)
+    if provider is None:
+        raise LineRefusedError("Username: it must begin with the name of a provider and _.")
+    return provider, subject
+
+
+def _username(pool: UserPool, provider: IdentityProvider, subject: str) -> str:
+    try:
+        return username_of(
+            ExternalIdentity(provider=provider.name, subject=subject), provider, pool
+        )
+    except UpstreamError as error:
+        raise LineRefusedError(f"Username: {error.expected or error.public}") from error
+
+
+def _checked(pool: UserPool, attributes: Mapping[str, str]) -> dict[str, str]:
+    """The attributes of the schema; ``sub`` and ``identities`` have places of their own."""
+    checked = {}
+    for name, value in attributes.items():
+        if name in ("sub", "identities"):
+            continue
+        attribute = pool.schema.get(name)
+        if attribute is None:
+            raise LineRefusedError(f"UserAttributes: {name} does not exist in the schema.")
+        fault = value_fault(attribute, value)
+        if fault is not None:
+            raise LineRefusedError(f"UserAttributes: {name}: {fault}")
+        checked[name] = value
+    return checked
+
+
+def _identities(
+    pool: UserPool, own: LinkedIdentity, encoded: str | None
+) -> tuple[LinkedIdentity, ...]:
+    """The user's own identity, and the links that ``identities`` lists, as far as their providers
+    are configured."""
+    if encoded is None:
+        return (own,)
+    try:
+        listed = _decode_identities(encoded)
+        links = [_link(pool, each, own) for each in listed]
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise LineRefusedError("UserAttributes: identities is not what Cognito writes.") from error
+    return (own, *(link for link in links if link is not None))
+
+
+def _link(pool: UserPool, listed: _Identity, own: LinkedIdentity) -> LinkedIdentity | None:
+    provider = pool.providers.get(listed.provider_name)
+    if provider is None or (provider.name, listed.user_id) == (own.provider_name, own.user_id):
+        return None
+    return LinkedIdentity(
+        user_id=listed.user_id,
+        provider_name=provider.name,
+        provider_type=provider.type.value,
+        issuer=listed.issuer,
+        primary=False,
+        created_at=int(listed.created_at) or own.created_at,
+    )
+
+
+def _batches(lines: Iterator[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
+    while batch := list(islice(lines, BATCH)):
+        yield batch
