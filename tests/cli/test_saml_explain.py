@@ -1,0 +1,128 @@
+"""``broker saml explain``: what it says, and what it never says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from click.testing import CliRunner, Result
+
+from broker.cli import main
+from broker.model.errors import Reason
+from broker.saml.advice import ADVICE
+from broker.saml.refusal import _PUBLIC
+from tests.kit.saml_idp import AuthnRequest
+from tests.kit.world import EMAIL_CLAIM, ORIGIN, POOL_ID, World, saml_provider
+
+ASKED = AuthnRequest(
+    acs=f"{ORIGIN}/saml2/idpresponse", issuer=f"urn:amazon:cognito:sp:{POOL_ID}", id="_request-1"
+)
+SAID: dict[str, Any] = {
+    "name_id": "very-private-name",
+    "attributes": {EMAIL_CLAIM: ["private@example.test"], "department": ["private"]},
+}
+
+
+@pytest.fixture
+def explain(
+    new_world: Callable[..., World], world: World, tmp_path: Path, certs: Path, monkeypatch: Any
+) -> Callable[..., Result]:
+    """Run the command on a message of the world's provider."""
+    providers = [
+        saml_provider(world.idp),
+        saml_provider(world.idp, "Portal", details={"IDPInit": "true"}),
+    ]
+    new_world(providers=providers)
+    config = max(tmp_path.glob("world-*/broker.yaml"), key=lambda p: p.stat().st_mtime_ns)
+    monkeypatch.setenv("BROKER_CERTS_DIR", str(certs))
+
+    def run(text: str, *options: str, provider: str = "Corp") -> Result:
+        arguments = ["saml", "explain", "-", "--config", str(config), "--provider", provider]
+        return CliRunner().invoke(main, [*arguments, *options], input=text)
+
+    return run
+
+
+def test_a_good_message_passes_every_step(world: World, explain: Callable[..., Result]) -> None:
+    result = explain(world.idp.respond(ASKED, **SAID))
+    assert result.exit_code == 0, result.output
+    assert "FAIL" not in result.output
+    assert "would accept this message" in result.output
+    assert "email is mapped from" in result.output
+
+
+@pytest.mark.parametrize("form", ["field", "body", "xml"])
+def test_the_message_may_be_saved_in_any_form(
+    world: World, explain: Callable[..., Result], form: str
+) -> None:
+    import base64
+
+    encoded = world.idp.respond(ASKED, **SAID)
+    text = {
+        "field": encoded,
+        "body": urlencode({"RelayState": "x", "SAMLResponse": encoded}),
+        "xml": base64.b64decode(encoded).decode(),
+    }[form]
+    assert explain(text).exit_code == 0
+
+
+def test_every_failed_step_is_named_with_what_to_do(
+    world: World, explain: Callable[..., Result]
+) -> None:
+    result = explain(
+        world.idp.respond(
+            ASKED, **SAID, sign="none", audiences=("urn:other",), destination="https://x/"
+        )
+    )
+    assert result.exit_code == 1
+    for reason in (Reason.SAML_UNSIGNED, Reason.SAML_AUDIENCE, Reason.SAML_DESTINATION):
+        assert f"reason    {reason}" in result.output
+        assert ADVICE[reason] in result.output
+    assert "urn:other" in result.output
+
+
+def test_an_old_message_is_judged_by_its_own_time_unless_asked(
+    world: World, explain: Callable[..., Result]
+) -> None:
+    encoded = world.idp.respond(ASKED, **SAID)  # the world's clock is years from the machine's
+    assert explain(encoded).exit_code == 0
+    judged_now = explain(encoded, "--now")
+    assert judged_now.exit_code == 1
+    assert Reason.SAML_NOT_YET_VALID in judged_now.output
+
+
+def test_a_message_nobody_asked_for(world: World, explain: Callable[..., Result]) -> None:
+    nobody_asked = AuthnRequest(acs=ASKED.acs, issuer=ASKED.issuer)
+    encoded = world.idp.respond(nobody_asked, **SAID)
+    assert explain(encoded, provider="Portal").exit_code == 0
+    refused = explain(encoded)
+    assert refused.exit_code == 1
+    assert Reason.SAML_UNSOLICITED in refused.output
+
+
+def test_nothing_private_is_printed(world: World, explain: Callable[..., Result]) -> None:
+    encoded = world.idp.respond(ASKED, **SAID)
+    for result in (explain(encoded), explain(encoded, "--request-id", "_other")):
+        assert "private" not in result.output
+        assert encoded[:40] not in result.output
+
+
+@pytest.mark.parametrize("text", ["", "garbage!", "<a/>", "SAMLResponse=%%%", "<a" * 100])
+def test_garbage_is_explained_too(explain: Callable[..., Result], text: str) -> None:
+    result = explain(text)
+    assert result.exit_code == 1
+    assert "FAIL  The message is a SAML Response" in result.output
+
+
+def test_unknown_names_are_told_the_known_ones(explain: Callable[..., Result]) -> None:
+    result = explain("x", provider="Nobody")
+    assert result.exit_code == 2
+    assert "Corp, Portal" in result.output
+
+
+def test_every_reason_of_a_response_has_its_advice() -> None:
+    of_responses = {r for r in _PUBLIC if r.startswith("saml_") and "metadata" not in r}
+    assert of_responses <= set(ADVICE)
