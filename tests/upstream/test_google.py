@@ -14,6 +14,7 @@ from broker.ports import Upstream
 from broker.upstream import google
 from broker.upstream.http import HttpClient
 from tests.kit.clock import ManualClock
+from tests.kit.http_double import as_json
 from tests.kit.social import Google
 from tests.upstream.sign_ins import POOL, begin, provider, refusal, sign_in
 
@@ -119,6 +120,16 @@ def test_a_birthday_without_a_year_is_no_date(
     claims = sign_in(connect({"birthdate": "birthdays"}), double.sign_in).claims
 
     assert claims["birthdays"] == ('{"date":{"month":2,"day":3}}',)
+
+
+def test_another_attributes_url_is_a_userinfo_endpoint(
+    double: Google, connect: Callable[..., Upstream]
+) -> None:
+    double.replies["/userinfo"] = as_json({"sub": double.subject, "locale": "nl"})
+
+    identity = sign_in(connect(attributes_url=f"{double.url}/userinfo"), double.sign_in)
+
+    assert identity.claims["locale"] == ("nl",)
 
 
 @pytest.mark.parametrize("odd", [[], {}, "x", [7], None])

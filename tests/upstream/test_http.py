@@ -212,6 +212,48 @@ def test_a_name_that_does_not_resolve(brief: HttpClient) -> None:
     assert failure(lambda: brief.get("https://nowhere.invalid/")) is Failure.CONNECT
 
 
+def test_a_name_that_resolves_slowly(brief: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+
+    def resolver(*_: object, **__: object) -> list[object]:
+        over.wait(10)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    began = time.monotonic()
+    assert failure(lambda: brief.get("https://idp.example/")) is Failure.CONNECT
+    assert time.monotonic() - began < SECONDS * 2
+    over.set()
+
+
+@pytest.mark.parametrize("name", ["a" * 64 + ".example", "no-address.example"])
+def test_names_without_address(
+    brief: HttpClient, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def resolver(host: str, *_: object, **__: object) -> list[object]:
+        host.encode("idna")
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    assert failure(lambda: brief.get(f"https://{name}/")) is Failure.CONNECT
+
+
+def test_every_address_of_a_name_is_tried(
+    http: HttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, 0)) for a in ("127.0.0.9", "127.0.0.1")
+    ]
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *a, **k: found if host == "idp.example" else resolve(host, *a, **k),
+    )
+    with _tls_server() as port, pytest.raises(HttpError, match="CERTIFICATE_VERIFY_FAILED"):
+        http.get(f"https://idp.example:{port}/")
+
+
 def test_a_slow_server_does_not_hold_up_others(http: HttpClient) -> None:
     release = threading.Event()
 

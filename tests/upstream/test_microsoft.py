@@ -13,6 +13,7 @@ from broker.ports import Upstream
 from broker.upstream import microsoft
 from broker.upstream.http import HttpClient
 from tests.kit.clock import ManualClock
+from tests.kit.http_double import as_json
 from tests.kit.social import CONTOSO, FABRIKAM, PERSONAL, Microsoft
 from tests.upstream.sign_ins import POOL, begin, provider, refusal, sign_in
 
@@ -136,6 +137,16 @@ def test_pkce_works_although_it_is_not_announced(
 
     assert double.http.last("/common/oauth2/v2.0/token").form["code_verifier"]
     assert double.http.count("/oidc/userinfo") == 0
+
+
+def test_userinfo_is_called_when_it_is_configured(
+    double: Microsoft, connect: Callable[..., Upstream]
+) -> None:
+    double.replies["/oidc/userinfo"] = as_json({"sub": SUBJECT, "picture": "https://g.test/p"})
+
+    identity = sign_in(connect(attributes_url=f"{double.url}/oidc/userinfo"), double.sign_in)
+
+    assert identity.claims["picture"] == ("https://g.test/p",)
 
 
 def test_errors_are_told_in_microsofts_words(
