@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from broker import __version__
+from broker.cli.saml import saml
 from broker.cli.users import users
 from broker.model.errors import ConfigurationError
 
@@ -84,6 +85,7 @@ def demo() -> None:
 
 
 main.add_command(users)
+main.add_command(saml)
 
 
 def _fail_configuration(config: Path, error: ConfigurationError) -> None:

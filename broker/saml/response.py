@@ -53,18 +53,18 @@ _ASSERTIONS = etree.XPath("//saml:Assertion | //saml:EncryptedAssertion", namesp
 
 def read_response(encoded: str, expected: Expectations) -> Assertion:
     """The assertion that ``encoded`` proves. Raises ``UpstreamError``, and nothing else."""
-    sent = _response(encoded)
-    response, response_signed = _verified(sent, expected, Reason.SAML_RESPONSE_SIGNATURE)
+    sent = sent_response(encoded)
+    response, response_signed = verified(sent, expected, Reason.SAML_RESPONSE_SIGNATURE)
     _check_response(response, expected, signed=response_signed)
-    assertion, assertion_signed = _verified(
-        _assertion(response, sent, expected), expected, Reason.SAML_ASSERTION_SIGNATURE
+    assertion, assertion_signed = verified(
+        one_assertion(response, sent, expected), expected, Reason.SAML_ASSERTION_SIGNATURE
     )
     if not (response_signed or assertion_signed):
         raise refused(Reason.SAML_UNSIGNED, "a signed Response or Assertion", "no signature")
     return _check_assertion(assertion, expected)
 
 
-def _response(encoded: str) -> Element:
+def sent_response(encoded: str) -> Element:
     """The Response as sent: nothing about it is proven yet."""
     try:
         root = parse(decoded(encoded))
@@ -103,7 +103,7 @@ def _assertions_are_in_place(response: Element) -> None:
         )
 
 
-def _verified(element: Element, expected: Expectations, reason: Reason) -> tuple[Element, bool]:
+def verified(element: Element, expected: Expectations, reason: Reason) -> tuple[Element, bool]:
     """The element to go on with, and whether it is proven. A bad signature is never ignored."""
     if not is_signed(element):
         return element, False
@@ -128,7 +128,7 @@ def _check_response(response: Element, expected: Expectations, *, signed: bool) 
     status_is_success(response)
 
 
-def _assertion(response: Element, sent: Element, expected: Expectations) -> Element:
+def one_assertion(response: Element, sent: Element, expected: Expectations) -> Element:
     """The one assertion of the Response, decrypted if need be."""
     plain = children(response, ASSERTION)
     encrypted = children(response, ENCRYPTED_ASSERTION)

@@ -1,0 +1,111 @@
+"""``broker saml``: look at SAML messages as the broker would."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from broker.model.errors import ConfigurationError, UpstreamError
+
+if TYPE_CHECKING:
+    from broker.saml.explain import Finding
+    from broker.upstream.saml_party import SamlParty
+
+_MARKS = {True: "pass", False: "FAIL", None: "  --"}
+
+
+@click.group()
+def saml() -> None:
+    """Look into SAML messages."""
+
+
+@saml.command()
+@click.argument("source", type=click.File("r"))
+@click.option(
+    "--config",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The configuration file (YAML).",
+)
+@click.option("--provider", required=True, help="The ProviderName that sent the message.")
+@click.option("--pool", "pool_id", help="The pool's Id; needed when there are several.")
+@click.option("--request-id", help="The ID of the AuthnRequest; else the one the message answers.")
+@click.option("--now", is_flag=True, help="Judge times by this moment, not by when it was issued.")
+def explain(
+    *,
+    source: TextIO,
+    config: Path,
+    provider: str,
+    pool_id: str | None,
+    request_id: str | None,
+    now: bool,
+) -> None:
+    """Say step by step what the broker checks of a captured SAMLResponse.
+
+    SOURCE is a file (- for standard input) with the form field, the whole form body, or the XML. Exit
+    status 1 when a step fails. Whether the assertion was used before is not known here.
+    """
+    from broker.upstream.saml_explain import Captured, captured_response, explained
+
+    party = _party(config, pool_id, provider)
+    captured = Captured(
+        encoded=captured_response(source.read()),
+        base_url=party.pool.domain,
+        request_id=request_id,
+        at=party.clock.now() if now else None,
+    )
+    try:
+        findings = list(explained(party, captured))
+    except UpstreamError as error:
+        raise click.ClickException(
+            f"{provider} cannot be used: {error.reason}: expected {error.expected}, "
+            f"received {error.received}."
+        ) from error
+    for finding in findings:
+        _print(finding)
+    failed = [finding for finding in findings if finding.passed is False]
+    click.echo(
+        f"\n{len(failed)} of {len(findings)} steps failed."
+        if failed
+        else "\nThe broker would accept this message, once, in the sign-in it belongs to."
+    )
+    sys.exit(1 if failed else 0)
+
+
+def _party(config: Path, pool_id: str | None, provider: str) -> SamlParty:
+    """The provider's connector, of the pool that is named or the only one."""
+    from broker import settings, wiring
+    from broker.upstream.saml_party import SamlParty
+
+    try:
+        loaded = settings.load(config, os.environ)
+    except ConfigurationError as error:
+        faults = "\n".join(error.faults)
+        raise click.ClickException(f"{config} has faults:\n{faults}") from error
+    pools = [pool for pool in loaded.pools.values() if pool_id in (None, pool.id)]
+    if len(pools) != 1:
+        known = ", ".join(loaded.pools)
+        raise click.UsageError(f"--pool must be one of: {known}.")
+    try:
+        upstream = wiring.build(loaded).flow.upstreams.of(pools[0], provider)
+    except UpstreamError as error:
+        names = ", ".join(pools[0].providers)
+        raise click.UsageError(f"--provider must be one of: {names}.") from error
+    if not isinstance(upstream, SamlParty):
+        raise click.UsageError(f"{provider} is not a SAML provider.")
+    return upstream
+
+
+def _print(finding: Finding) -> None:
+    from broker.saml.advice import ADVICE
+
+    click.echo(f"{_MARKS[finding.passed]}  {finding.step}{finding.note and ': ' + finding.note}")
+    if finding.passed is False and finding.reason is not None:
+        click.echo(f"      reason    {finding.reason}")
+        click.echo(f"      expected  {finding.expected}")
+        click.echo(f"      received  {finding.received}")
+        click.echo(f"      to do     {ADVICE.get(finding.reason, 'See docs/troubleshooting.md.')}")
