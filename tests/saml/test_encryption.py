@@ -40,6 +40,8 @@ class Envelope:
     key_beside: bool = False
     to: tuple[str, ...] = ("pool",)
     spoil: bool = False
+    pad: int | None = None
+    """The length that the padding claims to have."""
 
     def xml(self, plaintext: str) -> str:
         key = secrets.token_bytes(16 if "128" in self.cipher else 32)
@@ -61,7 +63,7 @@ class Envelope:
             return nonce + AESGCM(key).encrypt(nonce, plaintext, None)
         vector = secrets.token_bytes(16)
         count = 16 - len(plaintext) % 16
-        padded = plaintext + secrets.token_bytes(count - 1) + bytes([count])
+        padded = plaintext + secrets.token_bytes(count - 1) + bytes([self.pad or count])
         encryptor = Cipher(algorithms.AES(key), modes.CBC(vector)).encryptor()
         return vector + encryptor.update(padded) + encryptor.finalize()
 
@@ -189,6 +191,14 @@ def test_a_plaintext_that_is_no_document_fails_like_the_rest(plaintext: str) -> 
     for cipher in (f"{XENC}aes128-cbc", f"{XENC11}aes128-gcm"):
         with pytest.raises(DecryptionError, match="does not decrypt"):
             opened(Envelope(cipher=cipher), plaintext)
+
+
+def test_a_padding_longer_than_a_block_fails() -> None:
+    roomy = PLAIN + " " * 64
+    assert opened(Envelope(cipher=f"{XENC}aes128-cbc", pad=16), roomy) == "_a1"
+    for pad in (17, 32, 255):
+        with pytest.raises(DecryptionError):
+            opened(Envelope(cipher=f"{XENC}aes128-cbc", pad=pad), roomy)
 
 
 def test_a_bad_signature_below_the_encryption_sounds_the_same() -> None:

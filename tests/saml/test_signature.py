@@ -110,6 +110,15 @@ def test_no_key_refuses() -> None:
         view(signed())
 
 
+def test_a_key_is_used_as_what_it_is(
+    idp_key: rsa.RSAPrivateKey, ec_key: ec.EllipticCurvePrivateKey
+) -> None:
+    for private, method in ((ec_key, "rsa-sha256"), (idp_key, "ecdsa-sha256")):
+        document = sign(DOCUMENT, "_1", private, Recipe(method=f"{MORE}{method}"))
+        with pytest.raises(SignatureError, match="0 fitting"):
+            view(document, private.public_key())
+
+
 def test_a_short_rsa_key_is_no_key(short_key: rsa.RSAPrivateKey) -> None:
     document = sign(DOCUMENT, "_1", short_key)
     with pytest.raises(SignatureError, match="0 fitting"):
