@@ -172,6 +172,13 @@ def test_canonical_form_drops_comments_and_what_follows() -> None:
     assert xml.canonical(root[0], ["u"]).startswith(b'<n:a xmlns:n="urn:n" xmlns:u="urn:u" ')
 
 
+def test_a_canonical_form_that_grows_refuses() -> None:
+    """A namespace is repeated at every element that uses it: 80 kB would become 200 MB."""
+    long_namespace = f'<a xmlns:p="u:{"n" * 34_000}">{"<p:b/>" * 5_900}</a>'
+    with pytest.raises(xml.XmlError, match="canonical form"):
+        xml.canonical(xml.parse(long_namespace.encode()))
+
+
 def test_what_has_no_canonical_form_refuses() -> None:
     """A relative namespace URI (C14N 1.0, 1.3): it must not become an empty one."""
     with pytest.raises(xml.XmlError, match="canonical"):

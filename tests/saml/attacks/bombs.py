@@ -16,6 +16,7 @@ from lxml import etree
 from broker.model.errors import Reason
 from tests.kit.saml_crypto import DSIG
 from tests.saml.attacks.case import (
+    ATTACKER,
     VICTIM,
     Cases,
     Category,
@@ -25,6 +26,7 @@ from tests.saml.attacks.case import (
     one,
     signature_of,
 )
+from tests.saml.attacks.forge import name_victim
 
 CASES = Cases(Category.BOMBS)
 
@@ -137,6 +139,18 @@ _crowded("12,000 instructions", "<?x?>" * 12_000)
 
 
 # -- work that is asked for -------------------------------------------------------------------
+
+
+@CASES("Exclusive C14N 3, rule 3", Reason.SAML_RESPONSE_SIGNATURE)
+def namespace_written_out_everywhere(scene: Scene) -> str:
+    """A long namespace that canonicalization writes out at each of 5,900 elements.
+
+    The attacker's own signed Response; its SignedInfo verifies before the content is looked at.
+    """
+    genuine = scene.idp.document(scene.request, name_id=ATTACKER, sign="response")
+    name_victim(genuine)
+    swollen = f'<x xmlns:p="u:{"n" * 34_000}">{"<p:a/>" * 5_900}</x>'
+    return _encode(_with_extensions(etree.tostring(genuine, encoding="unicode"), swollen))
 
 
 @CASES("CVE-2025-54572", Reason.SAML_ASSERTION_SIGNATURE)
