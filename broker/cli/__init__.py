@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from broker import __version__
+from broker.cli.check import check
 from broker.cli.saml import saml
 from broker.cli.users import users
 from broker.model.errors import ConfigurationError
@@ -57,26 +58,6 @@ def serve(
 
 
 @main.command()
-@_CONFIG
-def check(config: Path) -> None:
-    """Report every fault of a configuration at once; exit 1 if there is any."""
-    from broker import settings
-
-    try:
-        loaded = settings.load(config, os.environ)
-    except ConfigurationError as error:
-        _fail_configuration(config, error)
-    for warning in loaded.warnings:
-        click.echo(f"warning  {warning}")
-    providers = sum(len(pool.providers) for pool in loaded.pools.values())
-    clients = sum(len(pool.clients) for pool in loaded.pools.values())
-    click.echo(
-        f"{config}: no faults. {len(loaded.pools)} pool(s), {clients} client(s), "
-        f"{providers} provider(s), {len(loaded.warnings)} warning(s)."
-    )
-
-
-@main.command()
 def demo() -> None:
     """Start a broker, identity providers and a sample app on loopback, and sign in once."""
     from broker.demo import run
@@ -84,6 +65,7 @@ def demo() -> None:
     sys.exit(run())
 
 
+main.add_command(check)
 main.add_command(users)
 main.add_command(saml)
 

@@ -1,0 +1,74 @@
+"""``broker check``: everything that is wrong with a configuration, or soon will be, at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from broker.model.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from broker.settings import Settings
+    from broker.upstream.saml_lint import Remark
+
+
+@click.command()
+@click.option(
+    "--config",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The configuration file (YAML).",
+)
+@click.option("--offline", is_flag=True, help="Do not look at the providers' metadata.")
+def check(*, config: Path, offline: bool) -> None:
+    """Report every fault of a configuration at once; exit 1 if there is any.
+
+    Looks at the metadata of each SAML provider too: keys that expire, endpoints that are missing,
+    addresses that do not answer.
+    """
+    from broker import settings
+
+    try:
+        loaded = settings.load(config, os.environ)
+    except ConfigurationError as error:
+        for fault in error.faults:
+            click.echo(f"fault    {fault}", err=True)
+        raise click.ClickException(f"{config}: {len(error.faults)} fault(s).") from error
+    for warning in loaded.warnings:
+        click.echo(f"warning  {warning}")
+    remarks = [] if offline else list(_remarks(loaded))
+    for place, remark in remarks:
+        click.echo(f"{'fault  ' if remark.is_fault else 'warning'}  {place}: {remark.text}")
+    faults = sum(remark.is_fault for _, remark in remarks)
+    click.echo(
+        f"{config}: {faults or 'no'} fault{'' if faults == 1 else 's'}. {_counts(loaded)}, "
+        f"{len(loaded.warnings) + len(remarks) - faults} warning(s)."
+    )
+    sys.exit(1 if faults else 0)
+
+
+def _remarks(loaded: Settings) -> Iterator[tuple[str, Remark]]:
+    """Provider by provider, with the place in words an administrator searches for."""
+    from broker import wiring
+    from broker.upstream.saml_lint import lint
+    from broker.upstream.saml_party import SamlParty
+
+    upstreams = wiring.build(loaded).flow.upstreams
+    everybody = [(pool, name) for pool in loaded.pools.values() for name in pool.providers]
+    with click.progressbar(everybody, label="Looking at the providers", file=sys.stderr) as shown:
+        for pool, name in shown:
+            upstream = upstreams.of(pool, name)
+            if isinstance(upstream, SamlParty):
+                for remark in lint(upstream):
+                    yield f"{pool.id} {name}", remark
+
+
+def _counts(loaded: Settings) -> str:
+    providers = sum(len(pool.providers) for pool in loaded.pools.values())
+    clients = sum(len(pool.clients) for pool in loaded.pools.values())
+    return f"{len(loaded.pools)} pool(s), {clients} client(s), {providers} provider(s)"
