@@ -87,6 +87,11 @@ class AttackCase:
 Build = Callable[[Scene], etree._Element | str]
 
 
+def first_line(function: Callable[..., object]) -> str:
+    """The first line of a docstring, without its full stop."""
+    return (function.__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+
 class Cases(list[AttackCase]):
     """The cases of one category's module; called, it is a decorator for build functions.
 
@@ -99,8 +104,7 @@ class Cases(list[AttackCase]):
 
     def __call__(self, reference: str, *reasons: str, **rest: Any) -> Callable[[Build], Build]:
         def decorate(build: Build) -> Build:
-            name = (build.__doc__ or "").strip().splitlines()[0].rstrip(".")
-            self.add(name, reference, build, *reasons, **rest)
+            self.add(first_line(build), reference, build, *reasons, **rest)
             return build
 
         return decorate

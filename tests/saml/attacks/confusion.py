@@ -90,8 +90,7 @@ def _nearly(name: str, change: Callable[[str], str | None]) -> None:
         issuer = change(scene.idp.entity_id)
         return _answer(scene.idp, scene, sign=level, assertion_issuer=issuer)
 
-    build.__doc__ = name
-    at_both_levels(CASES, "SAML core 8.3.6", Reason.SAML_ISSUER)(build)
+    at_both_levels(CASES, "SAML core 8.3.6", Reason.SAML_ISSUER, name=name)(build)
 
 
 _nearly("Issuer in capitals", str.upper)

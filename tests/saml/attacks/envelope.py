@@ -48,7 +48,7 @@ _changed("A form feed in it", lambda good: f"{good[:100]}\f{good[100:]}")
 _changed("A letter of another script in it", lambda good: f"{good[:100]}\u0430{good[100:]}")
 _changed("A colon in front of it", lambda good: f":{good}")
 _changed("Quotation marks around it", lambda good: f'"{good}"')
-_changed("Percent-encoded padding", lambda good: f"{_unpadded(good)}%%")
+_changed("Percent signs for padding", lambda good: f"{_unpadded(good)}%%")
 _changed("No padding", _unpadded)
 _changed("The URL-safe alphabet", _url_safe)
 

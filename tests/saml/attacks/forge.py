@@ -29,6 +29,7 @@ from tests.saml.attacks.case import (
     Cases,
     Scene,
     assertion_of,
+    first_line,
     one,
     signature_of,
 )
@@ -44,18 +45,19 @@ LevelBuild = Callable[[Scene, Level], etree._Element | str]
 
 
 def at_both_levels(
-    cases: Cases, reference: str, *reasons: str
+    cases: Cases, reference: str, *reasons: str, name: str = ""
 ) -> Callable[[LevelBuild], LevelBuild]:
     """Like ``cases(...)``, for attacks that work on a signed assertion and a signed Response alike.
 
-    The reason is that the signature at that level is bad, unless ``reasons`` says otherwise.
+    The reason is that the signature at that level is bad, unless ``reasons`` says otherwise; the name
+    is the docstring's first line, unless ``name`` does.
     """
 
     def decorate(build: LevelBuild) -> LevelBuild:
-        name = (build.__doc__ or "").strip().splitlines()[0].rstrip(".")
+        called = name or first_line(build)
         for level, reason in SIGNATURE_REASON.items():
             bound = partial(build, level=level)
-            cases.add(f"{name} ({level} signed)", reference, bound, *(reasons or (reason,)))
+            cases.add(f"{called} ({level} signed)", reference, bound, *(reasons or (reason,)))
         return build
 
     return decorate

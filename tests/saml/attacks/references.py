@@ -57,7 +57,7 @@ EMPTY_DIGEST = base64.b64encode(hashlib.sha256(b"").digest()).decode()
 
 
 def _referring(uri: str) -> None:
-    """A case in which the provider's own signature is of ``uri`` and holds for it."""
+    """A case in which the provider's own signature is of ``uri``, and holds for it."""
 
     def build(scene: Scene, level: Level) -> etree._Element:
         response, element = unsigned_for_victim(scene, level)
@@ -65,8 +65,9 @@ def _referring(uri: str) -> None:
         sign_oddly(element, scene.idp.keys[0], uri=target)
         return response
 
-    build.__doc__ = f"A reference to {uri.partition('://')[0] or 'the whole document'!r}"
-    at_both_levels(CASES, "SAML core 5.4.2")(build)
+    at_both_levels(
+        CASES, "SAML core 5.4.2", name=f"A reference to {uri or 'the whole document'!r}"
+    )(build)
 
 
 for _uri in ("", "#xpointer(/)", "#xpointer(id('{id}'))"):
@@ -165,8 +166,7 @@ def _transformed(name: str, chain: tuple[str, ...]) -> None:
         sign_oddly(element, scene.idp.keys[0], transforms=chain)
         return response
 
-    build.__doc__ = name
-    at_both_levels(CASES, "SAML core 5.4.4")(build)
+    at_both_levels(CASES, "SAML core 5.4.4", name=name)(build)
 
 
 for _name, _chain in _TRANSFORMS.items():
