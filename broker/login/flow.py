@@ -27,7 +27,7 @@ from broker.model.login import (
     Transaction,
     UpstreamRequest,
 )
-from broker.model.pool import AppClient, UserPool
+from broker.model.pool import AppClient, IdentityProvider, ProviderType, UserPool
 from broker.model.tokens import Authorization, AuthorizationCode
 from broker.oauth.authorization_code import AuthorizationCodes
 from broker.oauth.claims import require_readable
@@ -36,6 +36,8 @@ from broker.ports import Clock, Kind, SingleUseStore, Upstreams
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Transaction).decode
+
+_INVALID_ANSWER = "Invalid samlResponse or relayState from identity provider"
 
 
 class SignInRefusedError(Exception):
@@ -98,12 +100,19 @@ class LoginFlow:
         return outgoing
 
     def resume(
-        self, pool: UserPool, transaction_id: str | None, browser: str | None
+        self,
+        pool: UserPool,
+        transaction_id: str | None,
+        browser: str | None,
+        *,
+        answering: frozenset[ProviderType],
     ) -> Transaction:
         """Take the transaction this delivery answers, once.
 
         Its id and the browser's binding together are the key: a delivery by another browser finds
-        nothing and consumes nothing. Raises ``SignInRefusedError`` without a transaction.
+        nothing and consumes nothing. Raises ``SignInRefusedError``, without a transaction then.
+
+        ``answering``: the types of provider whose answers arrive where this one did.
         """
         stored = None
         if transaction_id is not None and browser is not None:
@@ -112,7 +121,11 @@ class LoginFlow:
             )
         if stored is None:
             raise self._refused(pool, Step.CALLBACK, _unknown(transaction_id, browser), None)
-        return _decode(stored)
+        transaction = _decode(stored)
+        provider = pool.providers.get(transaction.provider)
+        if provider is not None and provider.type not in answering:
+            raise self._refused(pool, Step.CALLBACK, _misplaced(provider), transaction)
+        return transaction
 
     def accept_unsolicited(
         self, pool: UserPool, request: AuthorizationRequest, *, base_url: str
@@ -233,10 +246,21 @@ def _unknown(transaction_id: str | None, browser: str | None) -> UpstreamError:
     missing = "no binding cookie" if browser is None else "an unknown, expired or used one"
     return UpstreamError(
         Reason.TRANSACTION_UNKNOWN,
-        "Invalid samlResponse or relayState from identity provider",
+        _INVALID_ANSWER,
         code=ErrorCode.INVALID_REQUEST,
         expected="RelayState or state of a sign-in this browser began in the last five minutes",
         received="no RelayState or state" if transaction_id is None else missing,
+    )
+
+
+def _misplaced(provider: IdentityProvider) -> UpstreamError:
+    """Each protocol has its own endpoint, with its own rules of what a message looks like there."""
+    return UpstreamError(
+        Reason.ANSWER_MISPLACED,
+        _INVALID_ANSWER,
+        code=ErrorCode.INVALID_REQUEST,
+        expected=f"the answer of a provider of type {provider.type} at the endpoint of that type",
+        received="an answer at another protocol's endpoint",
     )
 
 

@@ -98,6 +98,7 @@ class Reason(StrEnum):
     TRANSACTION_EXPIRED = "transaction_expired"
     PARAMETER_MISSING = "parameter_missing"
     PARAMETER_REPEATED = "parameter_repeated"
+    ANSWER_MISPLACED = "answer_misplaced"
     PROVIDER_UNKNOWN = "provider_unknown"
     PROVIDER_NOT_BUILT = "provider_not_built"
     SIGN_OUT_UNKNOWN = "sign_out_unknown"

@@ -12,9 +12,13 @@ from broker.login.unsolicited import relayed_parameters
 from broker.model.errors import OAuthError, Reason, UpstreamError
 from broker.model.login import Callback, Transaction
 from broker.model.parameters import Parameters
+from broker.model.pool import ProviderType
 from broker.oauth.authorization_request import parse, verify_redirect
 from broker.web import context, errors
 from broker.web.context import Site
+
+_SAML = frozenset({ProviderType.SAML})
+_OAUTH = frozenset(ProviderType) - _SAML
 
 
 def saml(broker: Broker, site: Site) -> Response:
@@ -28,7 +32,7 @@ def saml(broker: Broker, site: Site) -> Response:
         return errors.refused_request(error, None)
     if relayed is not None:
         return _accept_unsolicited(broker, site, form, relayed)
-    return _deliver(broker, site, form, relay_state, fault)
+    return _deliver(broker, site, form, transaction_id=relay_state, fault=fault, answering=_SAML)
 
 
 def _accept_unsolicited(
@@ -55,22 +59,25 @@ def oauth(broker: Broker, site: Site) -> Response:
     fault = _fault(
         params, required=("state",), single=("state", "code", "error", "iss", "id_token", "user")
     )
-    return _deliver(broker, site, params, params.get("state"), fault)
+    return _deliver(
+        broker, site, params, transaction_id=params.get("state"), fault=fault, answering=_OAUTH
+    )
 
 
 def _deliver(
     broker: Broker,
     site: Site,
     params: Parameters,
+    *,
     transaction_id: str | None,
     fault: UpstreamError | None,
+    answering: frozenset[ProviderType],
 ) -> Response:
     try:
         if fault is not None:
             raise SignInRefusedError(fault, events.refused(site.pool, Step.CALLBACK, fault), None)
-        transaction = broker.flow.resume(
-            site.pool, transaction_id, context.browser_binding(request, site)
-        )
+        browser = context.browser_binding(request, site)
+        transaction = broker.flow.resume(site.pool, transaction_id, browser, answering=answering)
         try:
             return _completed(broker, site, transaction, params)
         except OAuthError as error:

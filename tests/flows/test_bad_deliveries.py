@@ -10,18 +10,12 @@ from typing import Any
 import pytest
 
 from broker.model.errors import Reason
+from tests.kit.refusals import reason_logged
 from tests.kit.saml_idp import SamlIdp, Signing
 from tests.kit.saml_keys import key_pair
 from tests.kit.world import WEB, World, callback, saml_provider
 
 ACS = "/saml2/idpresponse"
-
-
-def reason_logged(caplog: pytest.LogCaptureFixture) -> str:
-    """The reason of the one refused attempt in the log."""
-    refused = [r for r in caplog.records if getattr(r, "outcome", None) == "refused"]
-    assert len(refused) == 1, caplog.records
-    return str(refused[0].reason)  # type: ignore[attr-defined]  # set by logging's extra
 
 
 def encoded(text: str | bytes) -> str:

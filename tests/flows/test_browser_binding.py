@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from werkzeug.test import TestResponse
 
+from tests.kit.refusals import is_refused_by_a_page
 from tests.kit.world import World, callback
-
-
-def is_refused_by_a_page(response: TestResponse) -> bool:
-    return (
-        response.status_code == 400
-        and "Location" not in response.headers
-        and not any("cognito=" in c for c in response.headers.getlist("Set-Cookie"))
-    )
 
 
 def test_another_browsers_delivery_is_refused_and_costs_the_owner_nothing(world: World) -> None:

@@ -55,6 +55,10 @@ class SocialDouble:
     def url(self) -> str:
         return self.http.url
 
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """The members of ``OAuthSettings`` that lead here."""
+        raise AssertionError("each provider has endpoints of its own")
+
     def sign_in(self, url: str) -> dict[str, str]:
         """The person consents; the parameters that reach the redirect URI."""
         params = self.read_request(url)

@@ -25,6 +25,8 @@ from werkzeug.test import TestResponse
 from broker import settings, wiring
 from broker.app import create_app
 from broker.login.broker import Broker
+from broker.upstream.provider_logouts import SamlLogouts
+from broker.upstream.saml_service_provider import MetadataFetch
 from tests.kit.browser import Browser
 from tests.kit.clock import ManualClock
 from tests.kit.saml_idp import AuthnRequest, SamlIdp
@@ -158,6 +160,13 @@ class World:
         body: dict[str, Any] = json.loads(response.data)
         return body
 
+    def close(self) -> None:
+        """Drop the connections to providers that are kept for a next time."""
+        logouts = self.broker.saml_logouts
+        assert isinstance(logouts, SamlLogouts)
+        assert isinstance(logouts.metadata.fetch, MetadataFetch)
+        logouts.metadata.fetch.http.close()
+
     def certificate(self) -> x509.Certificate:
         """The pool's SAML signing certificate, which an administrator gives to the IdP."""
         pool = self.broker.pools[POOL_ID]
@@ -183,9 +192,10 @@ def make_world(
     pool: Mapping[str, Any] | None = None,
     domain: str = ORIGIN,
     environ: Mapping[str, str] | None = None,
+    clock: ManualClock | None = None,
 ) -> World:
     """A world from the members of its configuration that a test cares about."""
-    clock = ManualClock()
+    clock = clock or ManualClock()
     idp = SamlIdp(clock=clock)
     document = {
         "UserPools": [

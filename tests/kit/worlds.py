@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,19 @@ def certs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def new_world(tmp_path: Path, certs: Path) -> Callable[..., World]:
+def new_world(tmp_path: Path, certs: Path) -> Iterator[Callable[..., World]]:
     """``make_world`` in a folder of the test's own."""
+    made: list[World] = []
 
     def make(**members: Any) -> World:
         folder = tmp_path / f"world-{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
-        return make_world(folder, certs, **members)
+        made.append(make_world(folder, certs, **members))
+        return made[-1]
 
-    return make
+    yield make
+    for world in made:
+        world.close()
 
 
 @pytest.fixture
