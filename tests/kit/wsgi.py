@@ -16,9 +16,9 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def served(app: WSGIApplication) -> Iterator[str]:
+def served(app: WSGIApplication, *, port: int = 0) -> Iterator[str]:
     """Serve ``app`` for as long as the block lasts; yields its base URL."""
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    server = make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet)
     thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
