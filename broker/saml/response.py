@@ -144,8 +144,16 @@ def one_assertion(response: Element, sent: Element, expected: Expectations) -> E
 
 def _as_signed(assertion: Element, sent: Element) -> Element:
     """An assertion with a signature of its own is taken from the document as sent, to be verified
-    there: it may cover namespace declarations around it that the Response's signature does not."""
-    return children(sent, ASSERTION)[0] if is_signed(assertion) else assertion
+    there: it may cover namespace declarations around it that the Response's signature does not.
+
+    Nothing of that document is believed because the Response was signed: its signature must be there.
+    """
+    if not is_signed(assertion):
+        return assertion
+    as_sent = children(sent, ASSERTION)[0]
+    if not is_signed(as_sent):
+        raise refused(Reason.SAML_ASSERTION_SIGNATURE, "the signature it was sent with", "none")
+    return as_sent
 
 
 def _decrypted(holder: Element, expected: Expectations) -> Element:
