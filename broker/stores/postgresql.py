@@ -12,7 +12,6 @@ from typing import Any
 import psycopg
 import sqlalchemy as sa
 from psycopg.abc import RV, PQGen
-from psycopg.pq import TransactionStatus
 from sqlalchemy import event
 
 BEGIN = "BEGIN"
@@ -24,18 +23,13 @@ _CONNECTIONS = 16
 
 
 class ImpatientConnection(psycopg.Connection[Any]):
-    """A connection that waits ``_ANSWER_SECONDS`` for an answer, then closes itself."""
+    """A connection that waits ``_ANSWER_SECONDS`` for an answer. Whoever borrowed it throws it away
+    then: the answer may still come, and must not be taken for that to the next question."""
 
     def wait(
         self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = _ANSWER_SECONDS
     ) -> RV:
-        try:
-            return super().wait(gen, interval, timeout)
-        except psycopg.OperationalError:
-            # What was asked is still under way: its answer must not meet the next question.
-            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                self.close()
-            raise
+        return super().wait(gen, interval, timeout)
 
 
 def create(url: sa.URL) -> sa.Engine:

@@ -133,6 +133,14 @@ def migrate_new(url: str, _number: int) -> int:
     return 1
 
 
+def open_new(directory: Path, files: int, _number: int) -> int:
+    """SQLite databases that nobody has opened before, one after the other."""
+    for file in range(files):
+        _start.wait()
+        make_engine(f"sqlite:///{directory}/{file}/broker.db").dispose()
+    return files
+
+
 def make_keys(directory: Path, pools: Sequence[UserPool], _number: int) -> list[PoolKeys]:
     store = FileKeyStore(directory, clock=CLOCK)
     _start.wait()

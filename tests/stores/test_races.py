@@ -121,6 +121,11 @@ def test_processes_that_start_together_migrate_once(
     sql.dispose()
 
 
+def test_a_new_sqlite_file_is_opened_by_all(racers: Racers, tmp_path: Path) -> None:
+    """SQLite itself refuses one of them now and then: several files, to see it."""
+    assert racers.race(store_races.open_new, tmp_path, 50) == [50] * RACERS
+
+
 def test_racers_for_keys_get_the_same(racers: Racers, tmp_path: Path) -> None:
     pools = [
         UserPool(
