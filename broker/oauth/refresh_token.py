@@ -38,7 +38,9 @@ class RefreshTokens:
     def start(self, pool: UserPool, client: AppClient, code: AuthorizationCode) -> str:
         """The first refresh token of what ``code`` yields.
 
-        Raises ``OAuthError`` when the code was used a second time meanwhile.
+        If the code was used a second time while this first use was under way, the family is dead
+        from its start: the same end as if the second use had come a moment later, so that of several
+        racers exactly one is answered, and none keeps anything.
         """
         now, token = int(self.clock.now()), new_token()
         family = TokenFamily(
@@ -52,10 +54,7 @@ class RefreshTokens:
             expires_at=now + client.lifetimes.refresh,
             resource=code.resource,
         )
-        if not self.store.start(family, token):
-            raise OAuthError(
-                ErrorCode.INVALID_GRANT, "The code was used twice.", reason="code_reused"
-            )
+        self.store.start(family, token)
         return token
 
     def revoke(self, pool: UserPool, origin_jti: str) -> None:

@@ -171,7 +171,9 @@ class SqlGrants:
         token, now = digest(old), self._clock.now()
         with self._sql.transaction() as connection:
             won = connection.one(_REPLACE, pool=pool_id, token=token, now=now, until=now + grace)
-            outcome = Rotation.ROTATED if won else _lost(connection, pool_id, token, now)
+            outcome = (
+                Rotation.ROTATED if won else _lost(connection, pool_id, token, now, grace=grace)
+            )
             if outcome in (Rotation.ROTATED, Rotation.IN_GRACE):
                 connection.all(_ADD, pool=pool_id, token=token, new_token=digest(new))
         return outcome
@@ -196,9 +198,13 @@ class SqlGrants:
         self._sql.ping()
 
 
-def _lost(connection: Connection, pool_id: str, token: str, now: float) -> Rotation:
-    """What a token is that could not be replaced: no live one, or one replaced before."""
+def _lost(connection: Connection, pool_id: str, token: str, now: float, *, grace: int) -> Rotation:
+    """What a token is that could not be replaced: no live one, or one replaced before.
+
+    Without a grace period times are not compared: ``now`` was read before this racer waited for
+    the winner, whose clock may well say later.
+    """
     row = connection.one(_REPLACED, pool=pool_id, token=token, now=now)
     if row is None:
         return Rotation.UNKNOWN
-    return Rotation.IN_GRACE if row[0] > now else Rotation.REUSED
+    return Rotation.IN_GRACE if grace > 0 and row[0] > now else Rotation.REUSED
