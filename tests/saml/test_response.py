@@ -265,6 +265,7 @@ def code(value: str, inner: str = "") -> str:
         f"<samlp:Status>{code(SUCCESS + 'x')}</samlp:Status>",
         f"<samlp:Status>{code(SUCCESS)}{code(RESPONDER)}</samlp:Status>",
         f"<samlp:Status>{code(SUCCESS)}</samlp:Status><samlp:Status>{code(SUCCESS)}</samlp:Status>",
+        f"<samlp:Status/><samlp:Status>{code(SUCCESS)}</samlp:Status>",
         f"<samlp:Extensions>{code(SUCCESS)}</samlp:Extensions>",
     ],
 )
