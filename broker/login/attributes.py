@@ -20,7 +20,9 @@ MAX_USERNAME = 128
 _PHONE = re.compile(r"\+[0-9]{1,15}")
 _BIRTHDATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_NOT_STORABLE = re.compile(r"[\x00\ud800-\udfff]")
+"""NUL and halves of surrogate pairs: JSON can carry them, databases and UTF-8 cannot."""
 _BEYOND_BMP = re.compile(r"[\U00010000-\U0010ffff]")
 _NAMES_THE_USER = "username"
 
@@ -110,6 +112,8 @@ def _check_value(
 ) -> None:
     """The rules for one value. ``stored`` is what an immutable attribute must equal."""
     fault = value_fault(attribute, value)
+    if _NOT_STORABLE.search(value):
+        fault = "Invalid characters"
     if provider.type is ProviderType.SAML and _BEYOND_BMP.search(value):
         fault = "4-byte UTF-8 characters are not supported"
     if not attribute.mutable and stored is not None and stored != value:

@@ -185,6 +185,11 @@ def test_four_byte_characters_are_fine_from_oidc() -> None:
     assert mapped(oidc(email="c"), c="\U0001f600@b.test")
 
 
+@pytest.mark.parametrize("value", ["a\x00b", "a\ud800b"])
+def test_characters_that_no_store_takes_are_refused(value: str) -> None:
+    assert refusal(oidc(email="c"), c=value).reason is Reason.ATTRIBUTE_INVALID
+
+
 def test_username_in_an_oidc_mapping_is_the_subject_and_no_attribute() -> None:
     assert mapped(oidc(username="sub", email="c"), c="a@b.test", sub="x") == {"email": "a@b.test"}
 
