@@ -137,6 +137,7 @@ class SamlSettings:
     entity_id: str | None = None
     allow_sha1: bool = False
     force_authn: bool = False
+    send_login_hint: bool = False
     name_id_format: str | None = None
     requested_authn_context: str | None = None
 

@@ -29,10 +29,11 @@ class AuthnRequest:
     authn_context: str | None = None
     """One AuthnContextClassRef, or several with white space between."""
 
-    def xml(self, *, request_id: str, now: float) -> str:
-        """The message with this ID, issued now."""
-        head, tail = _text(self)
-        return f'{head} ID="{request_id}" IssueInstant="{write_instant(now)}"{tail}'
+    def xml(self, *, request_id: str, now: float, subject: str | None = None) -> str:
+        """The message with this ID, issued now; ``subject`` names who is expected to sign in."""
+        head, issuer, tail = _text(self)
+        instant = write_instant(now)
+        return f'{head} ID="{request_id}" IssueInstant="{instant}"{issuer}{_subject(subject)}{tail}'
 
 
 def new_id() -> str:
@@ -41,17 +42,23 @@ def new_id() -> str:
 
 
 @lru_cache(maxsize=4096)
-def _text(request: AuthnRequest) -> tuple[str, str]:
+def _text(request: AuthnRequest) -> tuple[str, str, str]:
     head = f'<samlp:AuthnRequest xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}"'
     force = ' ForceAuthn="true"' if request.force_authn else ""
-    tail = (
+    issuer = (
         f' Version="2.0" Destination="{escape(request.destination)}"{force}'
         f' AssertionConsumerServiceURL="{escape(request.acs_url)}" ProtocolBinding="{HTTP_POST}">'
         f"<saml:Issuer>{escape(request.issuer)}</saml:Issuer>"
-        f"{_name_id_policy(request.name_id_format)}{_context(request.authn_context)}"
-        "</samlp:AuthnRequest>"
     )
-    return head, tail
+    options = f"{_name_id_policy(request.name_id_format)}{_context(request.authn_context)}"
+    return head, issuer, f"{options}</samlp:AuthnRequest>"
+
+
+def _subject(name: str | None) -> str:
+    """Core 3.4.1: who the result is asked for. Of no stated format, since people type it."""
+    if name is None:
+        return ""
+    return f"<saml:Subject><saml:NameID>{escape(name)}</saml:NameID></saml:Subject>"
 
 
 def _name_id_policy(name_format: str | None) -> str:

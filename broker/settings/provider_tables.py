@@ -31,6 +31,12 @@ SAML_OWN = (
         "The broker's own. Whether the provider must ask its users again.",
         default="false",
     ),
+    Member(
+        "SendLoginHint",
+        Boolean(),
+        "The broker's own. Whether login_hint is sent as the Subject of the request.",
+        default="false",
+    ),
     Member("NameIDFormat", _PRESENT, "The broker's own. The NameID format to ask for."),
     Member(
         "RequestedAuthnContext", _PRESENT, "The broker's own. The AuthnContextClassRef to ask for."

@@ -111,6 +111,7 @@ def _saml(details: Entry, own: Values, reading: Reading) -> SamlSettings | None:
         entity_id=values.get("EntityId"),
         allow_sha1=values.get("AllowSha1", False),
         force_authn=values.get("ForceAuthn", False),
+        send_login_hint=values.get("SendLoginHint", False),
         name_id_format=values.get("NameIDFormat"),
         requested_authn_context=values.get("RequestedAuthnContext"),
     )
