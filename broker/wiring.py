@@ -48,8 +48,9 @@ from broker.upstream.http import HttpClient
 from broker.upstream.provider_logouts import OidcLogouts, SamlLogouts
 from broker.upstream.registry import Connect, ConnectorRegistry, OAuthConnector
 from broker.upstream.saml import SamlUpstream
+from broker.upstream.saml_fetch import MetadataFetch
 from broker.upstream.saml_metadata import SamlMetadata
-from broker.upstream.saml_service_provider import MetadataFetch, ServiceProviderDocuments
+from broker.upstream.saml_service_provider import ServiceProviderDocuments
 
 _log = logging.getLogger("broker.wiring")
 
@@ -71,8 +72,12 @@ def prepare(settings: Settings) -> None:
         engine.dispose()
 
 
-def build(settings: Settings, *, clock: Clock | None = None) -> Broker:
-    """A broker over the stores the settings name. Build it in the process that uses it."""
+def build(settings: Settings, *, clock: Clock | None = None, renew_since: float = 0.0) -> Broker:
+    """A broker over the stores the settings name. Build it in the process that uses it.
+
+    ``renew_since`` (epoch seconds) is when somebody asked for everything to be read again:
+    metadata that was fetched before is fetched anew.
+    """
     clock = clock or SystemClock()
     stores = _stores(settings, clock)
     issuers = Issuers(keys=stores.keys, clock=clock)
@@ -83,8 +88,12 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Broker:
     sessions = Sessions(store=stores.sessions, directory=stores.directory, clock=clock)
     http = HttpClient()
     metadata = SamlMetadata(
-        fetch=MetadataFetch(http=http), directory=settings.state_dir / "metadata", clock=clock
+        fetch=MetadataFetch(http=http),
+        directory=settings.state_dir / "metadata",
+        clock=clock,
+        since=renew_since,
     )
+    metadata.watch(settings.pools.values())
     upstreams = ConnectorRegistry(connectors=_connectors(stores, clock, http, metadata))
     accounts = Accounts(directory=stores.directory, refresh_tokens=stores.grants, clock=clock)
     flow = LoginFlow(
@@ -124,6 +133,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Broker:
         directory=stores.directory,
         clock=clock,
         service_provider_metadata=ServiceProviderDocuments(keys=stores.keys),
+        upkeep=metadata.upkeep,
         readiness=stores.readiness,
         proxy_hops=settings.proxy_hops,
     )
@@ -133,6 +143,7 @@ def warm_up(broker: Broker) -> None:
     """Make what takes time before the first person has to wait for it: keys, metadata."""
     for pool in broker.pools.values():
         broker.issuers.of(pool)
+    broker.upkeep()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,8 @@ class ServiceProviderMetadata(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Broker:
-    """``readiness``: each raises ``StoreUnavailableError`` when its store does not answer."""
+    """``readiness``: each raises ``StoreUnavailableError`` when its store does not answer.
+    ``upkeep``: what is to be done about once a minute, behind the back of the requests."""
 
     pools: Mapping[str, UserPool]
     flow: LoginFlow
@@ -54,5 +55,6 @@ class Broker:
     directory: UserDirectory
     clock: Clock
     service_provider_metadata: ServiceProviderMetadata
+    upkeep: Callable[[], None] = lambda: None
     readiness: Sequence[Callable[[], None]] = ()
     proxy_hops: int = 0

@@ -73,11 +73,17 @@ class HttpClient:
 
     network: Network = field(default_factory=Network)
     max_bytes: int = MAX_BYTES
+    seconds: float | None = None
+    """For a whole request, where the network's own limit is not meant."""
     breaker: Breaker | None = None
 
     def guarded(self) -> HttpClient:
         """The same connections behind a circuit breaker of their own."""
         return replace(self, breaker=Breaker(monotonic=self.network.monotonic))
+
+    def patient(self, *, max_bytes: int, seconds: float) -> HttpClient:
+        """The same connections, for large documents that nobody waits for."""
+        return replace(self, max_bytes=max_bytes, seconds=seconds)
 
     def get(
         self, url: str, *, headers: Mapping[str, str] = _NONE, redirects: bool = True
@@ -101,7 +107,7 @@ class HttpClient:
         if breaker is not None and breaker.is_open:
             raise HttpError(Failure.CIRCUIT_OPEN, "this provider did not answer lately")
         try:
-            with self.network.deadline():
+            with self.network.deadline(self.seconds):
                 answer = send()
         except HttpError as error:
             if breaker is not None and error.kind in {Failure.CONNECT, Failure.TIMEOUT}:

@@ -166,9 +166,10 @@ class Network:
         object.__setattr__(self, "_budget", Budget(self.monotonic))
 
     @contextmanager
-    def deadline(self) -> Iterator[None]:
-        """Everything this thread sends and reads inside has ``total_seconds`` together."""
-        self._budget.start(self.total_seconds)
+    def deadline(self, seconds: float | None = None) -> Iterator[None]:
+        """Everything this thread sends and reads inside has ``total_seconds`` together, or else
+        ``seconds``."""
+        self._budget.start(self.total_seconds if seconds is None else seconds)
         try:
             yield
         finally:

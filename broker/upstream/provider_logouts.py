@@ -15,7 +15,7 @@ import msgspec
 
 from broker.model.errors import Reason, UpstreamError
 from broker.model.login import Callback, ProviderLogout
-from broker.model.pool import IdentityProvider, ProviderType, UserPool
+from broker.model.pool import ProviderType, UserPool
 from broker.ports import Clock, ReplayGuard, Upstreams
 from broker.saml.logout import claimed_issuer
 from broker.upstream import failures
@@ -43,7 +43,7 @@ class SamlLogouts:
             expected="a LogoutRequest of a configured provider",
             received=(issuer or "no issuer")[:200],
         )
-        for provider in self._with_entity_id(pool, issuer):
+        for provider in self.metadata.called(pool, issuer or ""):
             upstream = self.upstreams.of(pool, provider.name)
             if isinstance(upstream, SamlUpstream):
                 try:
@@ -51,13 +51,6 @@ class SamlLogouts:
                 except UpstreamError as error:
                     refusal = error
         raise refusal
-
-    def _with_entity_id(self, pool: UserPool, issuer: str | None) -> Iterator[IdentityProvider]:
-        for provider in pool.providers.values():
-            if issuer is not None and provider.type is ProviderType.SAML:
-                descriptor = self.metadata.held(pool.id, provider)
-                if descriptor is not None and descriptor.entity_id == issuer:
-                    yield provider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker.model.errors import Reason
+from broker.model.errors import Reason, UpstreamError
 from broker.model.login import (
     AuthorizationRequest,
     Callback,
@@ -20,6 +20,7 @@ from broker.model.login import (
     Transaction,
     UpstreamRequest,
 )
+from broker.saml.metadata import IdpDescriptor
 from broker.saml.refusal import refused
 from broker.saml.request import AuthnRequest, new_id
 from broker.saml.response import Assertion, Expectations, read_response
@@ -27,6 +28,8 @@ from broker.upstream import saml_logout
 from broker.upstream.saml_party import REQUEST, REQUEST_ID, RESPONSE, Letter, SamlParty
 
 ACS_PATH = "/saml2/idpresponse"
+
+_SIGNATURES = (Reason.SAML_RESPONSE_SIGNATURE, Reason.SAML_ASSERTION_SIGNATURE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +46,9 @@ class SamlUpstream(SamlParty):
         letter = Letter(
             field=REQUEST,
             xml=self._authn_request(endpoint, base_url, request).xml(
-                request_id=request_id, now=self.clock.now()
+                request_id=request_id,
+                now=self.clock.now(),
+                subject=self._hint(request),
             ),
             relay_state=transaction_id,
             signer=self.signer() if self.settings.sign_requests else None,
@@ -57,7 +62,7 @@ class SamlUpstream(SamlParty):
         encoded = callback.params.get(RESPONSE)
         if not encoded:
             raise refused(Reason.PARAMETER_MISSING, RESPONSE, "none")
-        assertion = read_response(encoded, self._expectations(transaction))
+        assertion = self._read(encoded, transaction)
         self.claim("saml", assertion.id, until=assertion.usable_until)
         return self._identity(assertion)
 
@@ -88,13 +93,31 @@ class SamlUpstream(SamlParty):
             authn_context=self.settings.requested_authn_context,
         )
 
+    def _hint(self, request: AuthorizationRequest) -> str | None:
+        """``login_hint`` (OIDC Core 3.1.2.1), where the provider is known to make use of it: others
+        refuse a request for a person they do not know by that name."""
+        return request.login_hint if self.settings.send_login_hint else None
+
     def _must_authenticate(self, request: AuthorizationRequest) -> bool:
         """OIDC Core 3.1.2.1: ``prompt=login`` and ``max_age=0`` want the person asked again."""
         return self.settings.force_authn or "login" in request.prompt or request.max_age == 0
 
-    def _expectations(self, transaction: Transaction) -> Expectations:
-        """Fixed before a byte of the message is read; its keys are this provider's, no other's."""
+    def _read(self, encoded: str, transaction: Transaction) -> Assertion:
+        """A signature with an unknown key may be the first with a new one: the metadata is asked
+        once more, as far as it bears being asked, before the message is refused."""
         descriptor = self.descriptor()
+        try:
+            return read_response(encoded, self._expectations(transaction, descriptor))
+        except UpstreamError as refusal:
+            if refusal.reason not in _SIGNATURES:
+                raise
+            newer = self.metadata.newer(self.pool.id, self.provider, descriptor)
+            if newer is None:
+                raise
+        return read_response(encoded, self._expectations(transaction, newer))
+
+    def _expectations(self, transaction: Transaction, descriptor: IdpDescriptor) -> Expectations:
+        """Fixed before a byte of the message is read; its keys are this provider's, no other's."""
         return Expectations(
             acs_url=transaction.base_url + ACS_PATH,
             audience=self.pool.sp_entity_id,

@@ -1,54 +1,83 @@
-"""Where the metadata of SAML identity providers comes from, and how long it is kept.
+"""The descriptors of SAML identity providers, as sign-ins ask for them.
 
-A configured text or file is read when its provider is first used. A URL is fetched then, and again
-every few hours behind the back of the sign-ins, which go on with what is there. The last good copy
-stays on disk, so that a provider that is down, or answers nonsense, stops nobody and survives a
-restart. Only so many descriptors are kept in memory, the latest used.
+A configured text or file is read when its provider is first used. What a URL leads to is fetched
+before that, if there is time, and renewed behind the back of the sign-ins, which go on with the last
+good copy. Only so many descriptors are kept in memory, the latest used; the copies on disk, which all
+processes of the machine share, are the memory behind it.
 """
 
 from __future__ import annotations
 
 import logging
+import random
 import re
 import threading
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 
 from broker.model.errors import Reason, UpstreamError
-from broker.model.pool import IdentityProvider, SamlSettings
+from broker.model.pool import IdentityProvider, ProviderType, SamlSettings, UserPool
 from broker.ports import Clock
 from broker.saml.metadata import IdpDescriptor, parse_idp_metadata
 from broker.saml.refusal import refused
-from broker.upstream.saml_copies import MetadataCopies
+from broker.upstream import saml_expiry, saml_file
+from broker.upstream.saml_copies import MetadataCopies, Source
+from broker.upstream.saml_renewal import Catalogue, Fetch, MetadataRenewal, User
 
-Fetch = Callable[[str], bytes]
-"""The document behind a URL. Raises ``UpstreamError``."""
-
-REFRESH_SECONDS = 6 * 3600
-SOONEST_SECONDS = 300
-"""However short a document's own cacheDuration: nobody's metadata is fetched all the time."""
-RETRY_SECONDS = 30
-"""How long a provider that has no copy is not asked again, so that sign-ins fail fast."""
 CAPACITY = 2_000
 
-_DECLARATION = re.compile(r"\A\ufeff?\s*(<\?xml\s.*?\?>)?\s*", re.DOTALL)
+LOOK_SECONDS = 60
+"""How long a process does not look whether another one has a newer copy."""
+REPORT_SECONDS = 86400
+
+PATIENCE_SECONDS = 5.0
+"""How long a sign-in waits for metadata that it cannot do without; the fetch itself goes on."""
+PATIENCE_WITH_COPY_SECONDS = 1.5
+HURRIED_AT_ONCE = 4
+"""Sign-ins that may wait because of an unknown key: whoever makes such keys up must not be able to
+keep all threads waiting, one for each provider."""
+FETCHERS = 4
+"""Threads that fetch in the background."""
+
 _log = logging.getLogger(__name__)
-_Key = tuple[str, str]
 
 
-def in_background(work: Callable[[], None]) -> None:
+def in_background(work: Callable[[], None]) -> threading.Thread:
     """On a thread of its own, which keeps no process alive."""
-    threading.Thread(target=work, name="saml-metadata", daemon=True).start()
+    thread = threading.Thread(target=work, name="saml-metadata", daemon=True)
+    thread.start()
+    return thread
+
+
+def in_parallel(work: Callable[[str], None], items: Iterable[str]) -> None:
+    """A few at a time, on threads that keep no process alive; until all are done."""
+    waiting = deque(items)
+
+    def work_off() -> None:
+        while True:
+            try:
+                item = waiting.popleft()
+            except IndexError:
+                return
+            work(item)
+
+    for thread in [in_background(work_off) for _ in range(min(FETCHERS, len(waiting)))]:
+        thread.join()
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
     descriptor: IdpDescriptor
     provider: IdentityProvider
-    due: float
+    digest: str
+    """Of the copy it was read from; empty when it was configured."""
+    look_at: float
+    """When to see whether it still is the newest."""
 
 
 @dataclass(kw_only=True)
@@ -59,142 +88,232 @@ class SamlMetadata:
     directory: Path
     """Where copies of fetched documents stay."""
     clock: Clock
+    since: float = 0.0
+    """Copies that were fetched before are due: when the configuration was last read again."""
     capacity: int = CAPACITY
-    later: Callable[[Callable[[], None]], None] = in_background
-    _kept: OrderedDict[_Key, _Kept] = field(default_factory=OrderedDict, init=False)
-    _failed: dict[_Key, tuple[UpstreamError, float]] = field(default_factory=dict, init=False)
-    _loading: dict[_Key, threading.Lock] = field(default_factory=dict, init=False)
+    later: Callable[[Callable[[], None]], object] = in_background
+    chance: Callable[[], float] = random.random
+    _kept: OrderedDict[User, _Kept] = field(default_factory=OrderedDict, init=False)
+    _flights: dict[str, Future[None]] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _hurried: threading.Semaphore = field(init=False)
+    _entity_ids: dict[User, str] = field(default_factory=dict, init=False)
+    """Of every descriptor that was ever in memory."""
+    _next: dict[str, float] = field(default_factory=dict, init=False)
+    """By URL: when to see whether it is due."""
+
+    def __post_init__(self) -> None:
+        self._hurried = threading.BoundedSemaphore(HURRIED_AT_ONCE)
+        self._copies = MetadataCopies(directory=self.directory)
+        self._catalogue = Catalogue()
+        self._renewal = MetadataRenewal(
+            fetch=self.fetch,
+            copies=self._copies,
+            catalogue=self._catalogue,
+            clock=self.clock,
+            since=self.since,
+            chance=self.chance,
+        )
+
+    # What sign-ins ask.
 
     def of(self, pool_id: str, provider: IdentityProvider) -> IdpDescriptor:
         """The provider's descriptor. Raises ``UpstreamError`` when there is none to be had."""
-        key = (pool_id, provider.name)
-        kept = self._find(key)
+        user = User(pool_id, provider.name)
+        kept = self._find(user)
         if kept is None:
-            return self._first(key, provider).descriptor
-        if kept.due <= self.clock.now():
-            self._postpone(key, kept)
-            self.later(lambda: self._renew(key, provider))
+            kept = self._first(user, provider)
+        elif kept.look_at <= self.clock.now():
+            kept = self._looked_again(user, kept)
         return kept.descriptor
 
     def held(self, pool_id: str, provider: IdentityProvider) -> IdpDescriptor | None:
         """The descriptor if it is here already: in memory, configured, or as a copy. Asks nobody."""
-        key = (pool_id, provider.name)
-        kept = self._find(key)
-        if kept is None and _settings(provider).metadata_url is not None:
-            copied = self._copied(key, provider)
-            kept = None if copied is None else self._keep(key, copied)
+        user, source = User(pool_id, provider.name), _source(provider)
+        kept = self._find(user)
+        if kept is None and source is not None:
+            kept = self._copied(user, provider, source)
         elif kept is None:
             with suppress(UpstreamError):
-                kept = self._first(key, provider)
+                kept = self._configured(user, provider)
         return None if kept is None else kept.descriptor
 
-    def refresh(self, now: float) -> None:
-        """Fetch again, here and now, what is due; what cannot be fetched stays as it is."""
-        with self._lock:
-            due = [(key, kept) for key, kept in self._kept.items() if kept.due <= now]
-        for key, kept in due:
-            self._postpone(key, kept)
-            self._renew(key, kept.provider)
+    def called(self, pool: UserPool, entity_id: str) -> Iterator[IdentityProvider]:
+        """The pool's providers of this name, as far as it is known here. Asks nobody.
 
-    def _find(self, key: _Key) -> _Kept | None:
+        Anybody can send a message that makes us look for its sender, so names are remembered, and
+        of documents not read yet only those are read that have the name in them.
+        """
+        for provider in pool.providers.values():
+            if provider.type is not ProviderType.SAML:
+                continue
+            known = self._entity_ids.get(User(pool.id, provider.name))
+            if known is None and self._mentions(provider, entity_id):
+                descriptor = self.held(pool.id, provider)
+                known = None if descriptor is None else descriptor.entity_id
+            if known == entity_id:
+                yield provider
+
+    def _mentions(self, provider: IdentityProvider, entity_id: str) -> bool:
+        source, document = _source(provider), b""
+        if source is None:
+            with suppress(UpstreamError):
+                document = saml_file.document(_settings(provider))
+        elif (copy := self._copies.find(source)) is not None:
+            document = copy.document
+        names = b"|".join(re.escape(n.encode()) for n in (entity_id, escape(entity_id)))
+        return re.search(rb"""\bentityID\s*=\s*["'](?:%b)["']""" % names, document) is not None
+
+    def newer(
+        self, pool_id: str, provider: IdentityProvider, seen: IdpDescriptor
+    ) -> IdpDescriptor | None:
+        """One with other keys than ``seen``, after a message was signed with none of those.
+
+        Fetched now if the last fetch is a while ago; None if that is too soon or brings nothing.
+        """
+        source = _source(provider)
+        if source is None:
+            return None
+        user = User(pool_id, provider.name)
+        found = self._copied(user, provider, source)
+        if not _has_new_keys(found, seen) and self._hurry(user, source):
+            found = self._copied(user, provider, source)
+        return found.descriptor if found and _has_new_keys(found, seen) else None
+
+    # What happens behind the back of the sign-ins.
+
+    def watch(self, pools: Iterable[UserPool]) -> None:
+        """Keep the metadata of these pools' providers fetched, used or not: see ``upkeep``."""
+        for pool in pools:
+            for provider in pool.providers.values():
+                source = _source(provider) if provider.type is ProviderType.SAML else None
+                if source is not None:
+                    self._catalogue.add(source, User(pool.id, provider.name))
+
+    def upkeep(self) -> None:
+        """Fetch what is due, a few at a time. To be called about once a minute."""
+        now = self.clock.now()
+        urls = [url for url in self._catalogue.urls() if self._next.get(url, 0) <= now]
+        in_parallel(self._keep_up, urls)
+
+    def _keep_up(self, url: str) -> None:
+        self._renewal.renew(url, wait=False)
+        notes = [self._copies.note(source) for source in self._catalogue.at(url)]
+        soon = self.clock.now() + LOOK_SECONDS  # for those that another process has in hand
+        self._next[url] = min((note.next_at if note else soon for note in notes), default=soon)
+        self._stale(url)
+
+    # How a descriptor comes into memory.
+
+    def _find(self, user: User) -> _Kept | None:
         with self._lock:
-            kept = self._kept.get(key)
+            kept = self._kept.get(user)
             if kept is not None:
-                self._kept.move_to_end(key)
+                self._kept.move_to_end(user)
             return kept
 
-    def _keep(self, key: _Key, kept: _Kept) -> _Kept:
+    def _keep(self, user: User, kept: _Kept) -> _Kept:
         with self._lock:
-            self._kept[key] = kept
-            self._kept.move_to_end(key)
+            self._kept[user] = kept
+            self._kept.move_to_end(user)
+            self._entity_ids[user] = kept.descriptor.entity_id
             if len(self._kept) > self.capacity:
                 self._kept.popitem(last=False)
         return kept
 
-    def _postpone(self, key: _Key, kept: _Kept) -> None:
-        """One renewal at a time, and after one that fails a while until the next."""
-        self._keep(key, replace(kept, due=self.clock.now() + SOONEST_SECONDS))
+    def _stale(self, url: str) -> None:
+        """Have the copies looked at when their providers are next used."""
+        with self._lock:
+            for source in self._catalogue.at(url):
+                for user in self._catalogue.users_of(source):
+                    if (kept := self._kept.get(user)) is not None:
+                        self._kept[user] = replace(kept, look_at=0.0)
 
-    def _renew(self, key: _Key, provider: IdentityProvider) -> None:
-        try:
-            self._keep(key, self._fetched(key, provider))
-        except UpstreamError as error:
-            _log.warning("metadata of %s/%s is not renewed: %s", *key, error)
+    def _first(self, user: User, provider: IdentityProvider) -> _Kept:
+        source = _source(provider)
+        if source is None:
+            return self._configured(user, provider)
+        self._catalogue.add(source, user)
+        found = self._copied(user, provider, source)
+        if self._renewal.is_due(source):
+            self._wait(self._fly(source), PATIENCE_WITH_COPY_SECONDS if found else PATIENCE_SECONDS)
+            found = self._copied(user, provider, source) or found
+        if found is None:
+            raise self._failure(source)
+        return found
 
-    def _first(self, key: _Key, provider: IdentityProvider) -> _Kept:
-        """Load it once, however many ask at the same time; a recent failure is told again."""
-        with self._loading.setdefault(key, threading.Lock()):
-            kept = self._find(key)
-            if kept is not None:
-                return kept
-            self._tell_recent_failure(key)
-            try:
-                return self._keep(key, self._load(key, provider))
-            except UpstreamError as error:
-                self._failed[key] = (error, self.clock.now() + RETRY_SECONDS)
-                raise
+    def _configured(self, user: User, provider: IdentityProvider) -> _Kept:
+        descriptor = saml_file.descriptor(_settings(provider))
+        return self._keep(user, self._reported(user, _Kept(descriptor, provider, "", 0.0)))
 
-    def _tell_recent_failure(self, key: _Key) -> None:
-        error, until = self._failed.get(key, (None, 0.0))
-        if error is not None and self.clock.now() < until:
-            raise refused(error.reason, error.expected, error.received)
-
-    def _load(self, key: _Key, provider: IdentityProvider) -> _Kept:
-        settings = _settings(provider)
-        if settings.metadata_url is None:
-            descriptor = parse_idp_metadata(_configured(settings), settings.entity_id)
-            self._report(key, descriptor)
-            return _Kept(descriptor, provider, due=float("inf"))
-        copied = self._copied(key, provider)
-        if copied is not None and self.clock.now() < copied.due:
-            return copied
-        try:
-            return self._fetched(key, provider)
-        except UpstreamError as error:
-            if copied is None:
-                raise
-            _log.warning("metadata of %s/%s is the last good copy: %s", *key, error)
-            return replace(copied, due=self.clock.now() + SOONEST_SECONDS)
-
-    def _fetched(self, key: _Key, provider: IdentityProvider) -> _Kept:
-        """The document of now. One that has expired already is no answer (metadata 2.3.2)."""
-        settings, now = _settings(provider), self.clock.now()
-        url = settings.metadata_url or ""
-        document = self.fetch(url)
-        descriptor = parse_idp_metadata(document, settings.entity_id)
-        if descriptor.valid_until is not None and descriptor.valid_until <= now:
-            raise refused(
-                Reason.SAML_METADATA_INVALID,
-                "metadata that is valid now",
-                f"validUntil {descriptor.valid_until:.0f}",
-            )
-        self._copies.keep(document, now, *key, url)
-        self._report(key, descriptor)
-        return _Kept(descriptor, provider, due=_due(descriptor, now))
-
-    def _copied(self, key: _Key, provider: IdentityProvider) -> _Kept | None:
-        settings = _settings(provider)
-        copy = self._copies.find(*key, settings.metadata_url or "")
+    def _copied(self, user: User, provider: IdentityProvider, source: Source) -> _Kept | None:
+        copy = self._copies.find(source)
         if copy is None:
             return None
         try:
-            descriptor = parse_idp_metadata(copy.document, settings.entity_id)
+            descriptor = parse_idp_metadata(copy.document, source.entity_id)
         except UpstreamError:
             return None
-        return _Kept(descriptor, provider, due=_due(descriptor, copy.fetched_at))
+        kept = _Kept(descriptor, provider, copy.note.digest, self.clock.now() + LOOK_SECONDS)
+        return self._keep(user, kept)
 
-    @property
-    def _copies(self) -> MetadataCopies:
-        return MetadataCopies(self.directory)
+    def _looked_again(self, user: User, kept: _Kept) -> _Kept:
+        """What there is serves this sign-in, unless there already is something newer."""
+        source = _source(kept.provider)
+        if source is None:
+            return self._keep(user, self._reported(user, kept))
+        note = self._copies.note(source)
+        if note is not None and note.digest != kept.digest:
+            kept = self._copied(user, kept.provider, source) or kept
+        self._keep(user, replace(kept, look_at=self.clock.now() + LOOK_SECONDS))
+        if self._renewal.is_due(source):
+            self._fly(source)
+        return kept
 
-    def _report(self, key: _Key, descriptor: IdpDescriptor) -> None:
-        """Expiry is told, not enforced: the administrator vouches for the keys, not the dates."""
+    def _reported(self, user: User, kept: _Kept) -> _Kept:
         now = self.clock.now()
-        if all(verification.expires_at <= now for verification in descriptor.signing):
-            _log.warning("every signing certificate of %s/%s has expired", *key)
-        if descriptor.valid_until is not None and descriptor.valid_until <= now:
-            _log.warning("the metadata of %s/%s is past its validUntil", *key)
+        saml_expiry.report(self._copies, user.pool_id, user.provider, kept.descriptor, now)
+        return replace(kept, look_at=now + REPORT_SECONDS)
+
+    def _failure(self, source: Source) -> UpstreamError:
+        note = self._copies.note(source)
+        return (note and note.refusal()) or refused(
+            Reason.SAML_METADATA_UNAVAILABLE, "metadata at the MetadataURL", "no answer yet"
+        )
+
+    # Fetches, which those who need the same one share.
+
+    def _fly(self, source: Source, *, hurried: bool = False) -> Future[None]:
+        with self._lock:
+            if (under_way := self._flights.get(source.url)) is not None:
+                return under_way
+            flight = self._flights[source.url] = Future()
+        self.later(lambda: self._land(source.url, flight, hurried=hurried))
+        return flight
+
+    def _land(self, url: str, flight: Future[None], *, hurried: bool) -> None:
+        try:
+            self._renewal.renew(url, hurried=hurried)
+        finally:
+            with self._lock:
+                del self._flights[url]
+            self._stale(url)
+            flight.set_result(None)
+
+    def _wait(self, flight: Future[None], seconds: float) -> None:
+        with suppress(TimeoutError):
+            flight.result(timeout=seconds)
+
+    def _hurry(self, user: User, source: Source) -> bool:
+        """Whether a fetch because of an unknown key was made, or was under way."""
+        self._catalogue.add(source, user)
+        if not self._renewal.may_hurry(source) or not self._hurried.acquire(blocking=False):
+            return False
+        try:
+            self._wait(self._fly(source, hurried=True), PATIENCE_SECONDS)
+        finally:
+            self._hurried.release()
+        return True
 
 
 def _settings(provider: IdentityProvider) -> SamlSettings:
@@ -203,24 +322,12 @@ def _settings(provider: IdentityProvider) -> SamlSettings:
     return provider.settings
 
 
-def _configured(settings: SamlSettings) -> bytes:
-    """The document that stands in the configuration, or in the file it names. An encoding that a
-    pasted document declares is the one it had once; blank lines before it are pasted too."""
-    if settings.metadata_xml is not None:
-        return _DECLARATION.sub("", settings.metadata_xml).encode()
-    try:
-        return Path(settings.metadata_path or "").read_bytes().lstrip()
-    except OSError as fault:
-        raise refused(
-            Reason.SAML_METADATA_UNAVAILABLE,
-            "a readable metadata file",
-            fault.strerror or type(fault).__name__,
-        ) from fault
+def _source(provider: IdentityProvider) -> Source | None:
+    """Where the metadata is fetched from; None when it is configured."""
+    settings = _settings(provider)
+    url = settings.metadata_url
+    return None if url is None else Source(url, settings.entity_id)
 
 
-def _due(descriptor: IdpDescriptor, fetched_at: float) -> float:
-    """When to fetch again: after some hours, or sooner if the document says so (metadata 2.3.2)."""
-    wait: float = min(REFRESH_SECONDS, descriptor.cache_duration or REFRESH_SECONDS)
-    if descriptor.valid_until is not None:
-        wait = min(wait, descriptor.valid_until - fetched_at)
-    return fetched_at + max(wait, SOONEST_SECONDS)
+def _has_new_keys(found: _Kept | None, seen: IdpDescriptor) -> bool:
+    return found is not None and any(key not in seen.keys for key in found.descriptor.keys)

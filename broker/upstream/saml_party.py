@@ -33,6 +33,12 @@ class Metadata(Protocol):
     def of(self, pool_id: str, provider: IdentityProvider) -> IdpDescriptor:
         """Raises ``UpstreamError`` when there is no usable metadata."""
 
+    def newer(
+        self, pool_id: str, provider: IdentityProvider, seen: IdpDescriptor
+    ) -> IdpDescriptor | None:
+        """One with keys that ``seen`` has not, after a message was signed with none of those; None
+        when there is none, or it is too soon to ask the provider again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:

@@ -26,7 +26,7 @@ from broker import settings, wiring
 from broker.app import create_app
 from broker.login.broker import Broker
 from broker.upstream.provider_logouts import SamlLogouts
-from broker.upstream.saml_service_provider import MetadataFetch
+from broker.upstream.saml_fetch import MetadataFetch
 from tests.kit.browser import Browser
 from tests.kit.clock import ManualClock
 from tests.kit.saml_idp import AuthnRequest, SamlIdp

@@ -75,6 +75,18 @@ class Descriptors:
     sso_post: str | None = None
     slo_redirect: Endpoint | None = None
     slo_post: Endpoint | None = None
+    next_key: str | None = None
+    """Whose key the metadata has when it is asked for once more."""
+    asked_again: int = 0
+
+    def newer(
+        self, pool_id: str, provider: IdentityProvider, seen: IdpDescriptor
+    ) -> IdpDescriptor | None:
+        self.asked_again += 1
+        if self.next_key is None:
+            return None
+        key = rsa_key(self.next_key).public_key()
+        return replace(seen, signing=(VerificationKey(key=key, expires_at=NOW),))
 
     def of(self, pool_id: str, provider: IdentityProvider) -> IdpDescriptor:
         key = rsa_key("idp" if provider.name == "Corp" else provider.name)
@@ -264,6 +276,27 @@ def test_only_the_keys_of_this_provider_count() -> None:
     """IdP confusion: another provider of the pool says it is this one."""
     complete(connector("other"), signed(owner="other"))
     assert refuses(connector(), signed(owner="other")) == Reason.SAML_ASSERTION_SIGNATURE
+
+
+def test_a_key_that_is_new_in_the_metadata_counts_at_once() -> None:
+    """Key roll-over: the first message with the new key is refused only if nobody knows it."""
+    rolled = Descriptors(next_key="idp-next")
+    complete(connector(metadata=rolled), signed(owner="idp-next"))
+    assert rolled.asked_again == 1
+    for key in (None, "idp-next"):
+        still = Descriptors(next_key=key)
+        reason = refuses(connector(metadata=still), signed(owner="mallory"))
+        assert (reason, still.asked_again) == (Reason.SAML_ASSERTION_SIGNATURE, 1)
+
+
+def test_the_metadata_is_asked_again_because_of_a_signature_only() -> None:
+    metadata = Descriptors(next_key="idp")
+    upstream = connector(metadata=metadata)
+    elsewhere = transaction(base_url="https://other.example.com")
+    assert refuses(upstream, signed(), elsewhere) == Reason.SAML_DESTINATION
+    complete(upstream, signed())
+    assert refuses(upstream, signed()) == Reason.SAML_REPLAY
+    assert metadata.asked_again == 0
 
 
 def test_the_acs_is_that_of_the_transaction() -> None:

@@ -1,0 +1,87 @@
+"""Single entities out of the metadata of a federation.
+
+An aggregate has tens of megabytes, of which a provider needs one entity. It is read as a stream and
+forgotten as it goes, so that its tree, ten times as large, never stands in memory. What is kept is a
+document of its own, with the validity that the aggregate gave it; reading that is ``metadata.py``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from copy import deepcopy
+from io import BytesIO
+from typing import cast
+
+from lxml import etree
+
+from broker.model.errors import Reason
+from broker.saml.metadata import ENTITIES, ENTITY
+from broker.saml.refusal import refused
+from broker.saml.xml import MAX_DEPTH, MD, Element
+
+_INHERITED = ("validUntil", "cacheDuration")
+
+
+def excerpts(document: bytes, entity_ids: Collection[str]) -> dict[str, bytes]:
+    """Of an aggregate, a document for each of ``entity_ids`` that is in it. Metadata of one entity
+    is no aggregate: there it is the document itself, whatever its name.
+
+    Raises ``UpstreamError`` when it is no XML.
+    """
+    if b"<!DOCTYPE" in document:
+        raise refused(Reason.SAML_METADATA_INVALID, "no DTD", "a DTD")
+    found: dict[str, Element] = {}
+    try:
+        for entity in _entities(document):
+            if entity.getparent() is None:
+                return dict.fromkeys(entity_ids, document)
+            name = entity.get("entityID", "")
+            if name in entity_ids:
+                found.setdefault(name, etree.Element(ENTITIES, nsmap={"md": MD}))
+                _copy(entity, into=found[name])
+    except (etree.XMLSyntaxError, ValueError) as fault:
+        raise refused(
+            Reason.SAML_METADATA_INVALID, "a well-formed XML document", str(fault)[:120]
+        ) from fault
+    return {name: etree.tostring(holder) for name, holder in found.items()}
+
+
+def _entities(document: bytes) -> Iterator[Element]:
+    """Each entity, complete; the one before is forgotten by then."""
+    events = etree.iterparse(
+        BytesIO(document),
+        events=("end",),
+        tag=(ENTITY, ENTITIES),
+        resolve_entities=False,
+        load_dtd=False,
+        dtd_validation=False,
+        attribute_defaults=False,
+        no_network=True,
+        huge_tree=False,
+        recover=False,
+        collect_ids=False,
+    )
+    for _, element in cast("Iterator[tuple[str, Element]]", events):
+        if element.tag == ENTITY:
+            yield element
+        _forget(element)
+
+
+def _forget(element: Element) -> None:
+    element.clear()
+    parent = element.getparent()
+    while parent is not None and parent[0] is not element:
+        del parent[0]
+
+
+def _copy(entity: Element, *, into: Element) -> None:
+    """The entity, inside groups that say as long as theirs did how long it is good for."""
+    groups = list(entity.iterancestors(ENTITIES))
+    if len(groups) > MAX_DEPTH // 2:
+        raise refused(Reason.SAML_METADATA_INVALID, "groups in a few levels", str(len(groups)))
+    for group in reversed(groups):
+        limits = {name: value for name in _INHERITED if (value := group.get(name))}
+        into = etree.SubElement(into, ENTITIES, limits)
+    copy = deepcopy(entity)
+    copy.tail = None
+    into.append(copy)
