@@ -6,7 +6,6 @@ RFC 6749 2.3.1. An unknown client and a wrong secret fail alike, in text and in 
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
@@ -68,7 +67,7 @@ def _from_basic(encoded: str, form: Parameters) -> tuple[_Credentials, ...]:
         )
     try:
         user, _, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not base64, not even ASCII, or bytes that are not UTF-8
         user = password = ""
     if form.get("client_id") not in (None, user, unquote_plus(user)):
         raise OAuthError(

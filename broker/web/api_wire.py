@@ -42,7 +42,7 @@ class Members:
         """Raises ``ApiError`` for what is no JSON object."""
         try:
             return cls(_decode(body))
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise ApiError("SerializationException", "The body must be one JSON object.") from error
 
     def optional(self, name: str) -> str | None:

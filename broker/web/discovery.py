@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound
 
 from broker.login.broker import Broker
 from broker.model.pool import STANDARD_ATTRIBUTES, VERIFIED_FLAGS, UserPool
-from broker.web import errors
+from broker.web import context, errors
 from broker.web.context import Site
 from broker.web.language import CODES
 
@@ -90,7 +90,7 @@ def configuration(pool: UserPool) -> dict[str, object]:
 
 def service_provider_metadata(broker: Broker, site: Site) -> Response:
     """``/saml2/metadata``: what an IdP's administrator imports (SAML Metadata 4.1)."""
-    provider = request.args.get("provider")
+    provider = context.query(request).get("provider")
     if provider is not None and provider not in site.pool.providers:
         raise NotFound
     body = broker.service_provider_metadata(site.pool, provider=provider)

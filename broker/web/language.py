@@ -17,6 +17,8 @@ from flask import Request
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
+from broker.model.parameters import Parameters
+
 CODES = ("en", "de", "es", "fr", "id", "it", "ja", "ko", "pt-BR", "zh-CN", "zh-TW")
 """The values of ``lang``, as Cognito's managed login has them; the first is the fallback."""
 
@@ -99,9 +101,18 @@ def choose_language(
 
 def language_of(request: Request) -> Language:
     """The language of the answer to ``request``: from its query, its cookie, its header."""
+    asked = _asked(request)
     return choose_language(
-        lang=request.args.get("lang"),
-        ui_locales=request.args.get("ui_locales"),
+        lang=asked.get("lang"),
+        ui_locales=asked.get("ui_locales"),
         cookie=request.cookies.get("lang"),
         accept_language=request.headers.get("Accept-Language"),
     )
+
+
+def _asked(request: Request) -> Parameters:
+    """The query, whatever is in it: the page that refuses an unreadable one has a language too."""
+    try:
+        return Parameters.parse(request.query_string.decode("utf-8", "surrogateescape"))
+    except ValueError:
+        return Parameters()

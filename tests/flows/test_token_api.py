@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from werkzeug.test import TestResponse
+from werkzeug.test import Client, TestResponse
 
 from broker.web.api_tokens import secret_hash
 from tests.kit.apps import TARGET, App, body, call_api
@@ -385,6 +385,16 @@ def test_a_body_that_is_none(world: World, text: str) -> None:
         "SerializationException",
         "NotAuthorizedException",
     )
+
+
+def test_a_body_that_is_not_utf_8(world: World) -> None:
+    response = Client(world.app).post(
+        "/",
+        base_url=world.origin,
+        data=b'{"AccessToken": "\xed\xa0\x80"}',
+        headers={"X-Amz-Target": TARGET + "GetUser"},
+    )
+    assert name_of(response) == "SerializationException"
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,7 @@ def test_wrong_credentials_and_unknown_clients_fail_alike(form: dict[str, str]) 
         basic("web", SECRET.upper()),
         basic("nobody", SECRET),
         "Basic !!!",
+        "Basic é",
         "Basic ",
         "Basic " + base64.b64encode(b"\xff:\xff").decode(),
     ],
