@@ -35,7 +35,10 @@ _KINDS: Mapping[str, tuple[type[RSAKey | ECKey | OKPKey], tuple[str, ...]]] = {
     "EC": (ECKey, ("crv", "x", "y")),
     "OKP": (OKPKey, ("crv", "x")),
 }
-_CURVES = frozenset({"P-256", "P-384", "P-521", "Ed25519", "Ed448"})
+_CURVES: Mapping[object, frozenset[str]] = {
+    "EC": frozenset({"P-256", "P-384", "P-521"}),
+    "OKP": frozenset({"Ed25519", "Ed448"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ def _parse(entry: Mapping[str, Any]) -> VerificationKey | None:
     public = {name: entry.get(name) for name in members}
     alg, kid, issuer = entry.get("alg"), entry.get("kid"), entry.get("issuer")
     try:
-        if kind is None or not _is_for_signatures(entry) or not _is_strong(public):
+        if kind is None or not _is_for_signatures(entry) or not _is_strong(entry["kty"], public):
             return None
         key = kind.import_key(
             {"kty": str(entry["kty"]), **{name: str(value) for name, value in public.items()}},
@@ -139,10 +142,10 @@ def _is_for_signatures(entry: Mapping[str, Any]) -> bool:
     )
 
 
-def _is_strong(public: Mapping[str, Any]) -> bool:
-    """Curves we know; RSA of 2048 bits or more (NIST SP 800-131A)."""
+def _is_strong(kind: object, public: Mapping[str, Any]) -> bool:
+    """Curves we know, of that kind; RSA of 2048 bits or more (NIST SP 800-131A)."""
     if not all(isinstance(value, str) for value in public.values()):
         return False
     if "crv" in public:
-        return public["crv"] in _CURVES
+        return public["crv"] in _CURVES[kind]
     return int.from_bytes(base64.urlsafe_b64decode(public["n"] + "==")).bit_length() >= _RSA_BITS

@@ -39,7 +39,10 @@ def is_issuer(authority: str, issuer: str) -> bool:
     otherwise than by id, a tenant of the same cloud."""
     if issuer == authority or _IS_GUID.fullmatch(tenant_of(authority)):
         return issuer == authority
-    ours, theirs = urlsplit(authority), urlsplit(issuer)
+    try:
+        ours, theirs = urlsplit(authority), urlsplit(issuer)
+    except ValueError:  # brackets that hold no address
+        return False
     same_cloud = (ours.scheme, ours.netloc) == (theirs.scheme, theirs.netloc)
     is_plain = not theirs.query and not theirs.fragment
     return same_cloud and is_plain and _ISSUER_PATH.fullmatch(theirs.path) is not None

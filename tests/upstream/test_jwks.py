@@ -75,6 +75,8 @@ def test_keys_that_count(entry: dict[str, Any]) -> None:
         {**ec_key().jwk(), "crv": "P-384"},
         {**ec_key().jwk(), "x": ec_key("other").jwk()["x"]},
         {**ed_key().jwk(), "crv": "X25519"},
+        {**ed_key().jwk(), "crv": "P-256"},
+        {**ec_key().jwk(), "crv": "Ed25519"},
         {},
         "not an object",
         None,

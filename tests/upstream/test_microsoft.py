@@ -170,6 +170,7 @@ def test_errors_are_told_in_microsofts_words(
         ("https://l.test/common/v2.0", "https://l.test/{tenantid}/v1.0", False),
         ("https://l.test/common/v2.0", "https://l.test/evil/v2.0", False),
         ("https://l.test/common/v2.0", "https://l.test/{tenantid}/v2.0?x", False),
+        ("https://l.test/common/v2.0", "https://[", False),
     ],
 )
 def test_which_documents_are_the_tenants(authority: str, issuer: str, same: bool) -> None:
