@@ -1,0 +1,63 @@
+"""What an AuthnRequest asks for: nothing but the sign-in, unless it is configured or asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from tests.kit.world import World, saml_provider
+
+PROTOCOL = "{urn:oasis:names:tc:SAML:2.0:protocol}"
+ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}"
+CONTEXT = "urn:oasis:names:tc:SAML:2.0:ac:classes:TimeSyncToken"
+PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+
+
+@pytest.fixture
+def asked(new_world: Callable[..., World], world: World) -> Callable[..., etree._Element]:
+    """The AuthnRequest of a provider with ``details`` for a request with ``params``."""
+
+    def ask(params: dict[str, str], **details: str) -> etree._Element:
+        made = new_world(providers=[saml_provider(world.idp, details=details)])
+        request = made.begin(made.browser(), **params)
+        assert request.document is not None
+        return request.document
+
+    return ask
+
+
+def test_the_plain_request_has_nothing_but_the_issuer(asked: Callable[..., Any]) -> None:
+    request = asked({"login_hint": "alice@example.test"})
+    assert [child.tag for child in request] == [f"{ASSERTION}Issuer"]
+    assert request.get("ForceAuthn") is None
+    assert request.get("ProtocolBinding").endswith("HTTP-POST")
+
+
+@pytest.mark.parametrize(
+    ("params", "details"),
+    [
+        ({"prompt": "login"}, {}),
+        ({"max_age": "0"}, {}),
+        ({}, {"ForceAuthn": "true"}),
+    ],
+)
+def test_a_fresh_sign_in_is_asked_for(
+    asked: Callable[..., Any], params: dict[str, str], details: dict[str, str]
+) -> None:
+    assert asked(params, **details).get("ForceAuthn") == "true"
+
+
+def test_a_hint_names_the_subject_where_that_is_configured(asked: Callable[..., Any]) -> None:
+    request = asked({"login_hint": "a & <b>"}, SendLoginHint="true")
+    assert [child.tag for child in request] == [f"{ASSERTION}Issuer", f"{ASSERTION}Subject"]
+    assert request.findtext(f"{ASSERTION}Subject/{ASSERTION}NameID") == "a & <b>"
+
+
+def test_formats_and_contexts_are_asked_for_where_configured(asked: Callable[..., Any]) -> None:
+    request = asked({}, NameIDFormat=PERSISTENT, RequestedAuthnContext=CONTEXT)
+    assert request.find(f"{PROTOCOL}NameIDPolicy").get("Format") == PERSISTENT
+    path = f"{PROTOCOL}RequestedAuthnContext/{ASSERTION}AuthnContextClassRef"
+    assert request.findtext(path) == CONTEXT
