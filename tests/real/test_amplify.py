@@ -60,7 +60,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, ports: tuple[int, int]) -> It
     cognito = {
         "userPoolId": POOL_ID,
         "userPoolClientId": "spa",
-        "userPoolEndpoint": f"https://localhost:{ports[0]}",
+        "userPoolEndpoint": f"https://localhost:{ports[0]}/",
         "loginWith": {"oauth": oauth},
     }
     page = (
