@@ -27,6 +27,8 @@ from broker.model.tokens import (
 from broker.oauth.authorization_request import default_redirect
 from broker.oauth.claims import require_readable
 from broker.oauth.refresh_token import RefreshTokens
+from broker.oauth.scopes import still_granted
+from broker.oauth.standing import in_good_standing
 from broker.ports import Kind, SingleUseStore, UserDirectory
 
 _log = logging.getLogger(__name__)
@@ -68,14 +70,16 @@ class AuthorizationCodeGrant:
         code = self._spend(pool, value)
         _check_binding(code, client, redirect_uri)
         _check_verifier(code, request.code_verifier)
-        require_readable(client, code.scopes)
-        user = self.directory.by_sub(pool.id, code.sub)
-        if user is None or not user.enabled:
-            raise _invalid_grant("user_disabled")
+        scopes = still_granted(code.scopes, client, pool)
+        require_readable(client, scopes)
+        found = self.directory.by_sub(pool.id, code.sub)
+        user = in_good_standing(found, pool, _invalid_grant)
+        if code.issued_at < user.tokens_valid_after:
+            raise _invalid_grant("code_revoked")
         return Authorization(
             client=client,
             user=user,
-            scopes=code.scopes,
+            scopes=scopes,
             auth_time=code.auth_time,
             origin_jti=code.origin_jti,
             nonce=code.nonce,
@@ -138,6 +142,6 @@ def _check_verifier(code: AuthorizationCode, verifier: str | None) -> None:
 def _invalid_grant(reason: str) -> OAuthError:
     return OAuthError(
         ErrorCode.INVALID_GRANT,
-        "The code is unknown, expired or already used, or the code_verifier does not match.",
+        "The code is unknown, expired, used or revoked, or the code_verifier does not match.",
         reason=reason,
     )

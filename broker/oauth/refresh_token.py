@@ -15,6 +15,8 @@ from broker.model.login import UserProfile
 from broker.model.pool import AppClient, Flow, UserPool
 from broker.model.tokens import Authorization, AuthorizationCode, TokenFamily, TokenRequest
 from broker.oauth.claims import require_readable
+from broker.oauth.scopes import still_granted
+from broker.oauth.standing import in_good_standing
 from broker.ports import Clock, RefreshTokenStore, Rotation, UserDirectory
 
 _log = logging.getLogger(__name__)
@@ -111,7 +113,7 @@ class RefreshTokenGrant:
                 "The client does not allow the code flow any more; see AllowedOAuthFlows.",
             )
         family, user = self.read(pool, client, request.refresh_token)
-        scopes = _narrowed(request.scopes, family.scopes)
+        scopes = _narrowed(request.scopes, still_granted(family.scopes, client, pool))
         require_readable(client, scopes)
         return Authorization(
             client=client,
@@ -135,11 +137,8 @@ class RefreshTokenGrant:
         family = find(pool.id, token)
         if family is None or family.client_id != client.id:
             raise self._refusal(pool, client, token)
-        user = self.directory.by_sub(pool.id, family.sub)
-        if user is None:
-            raise _invalid_grant("user_unknown")
-        if not user.enabled:
-            raise _invalid_grant("user_disabled")
+        found = self.directory.by_sub(pool.id, family.sub)
+        user = in_good_standing(found, pool, _invalid_grant)
         if family.issued_at < user.tokens_valid_after:
             raise _invalid_grant("refresh_token_revoked")
         return family, user

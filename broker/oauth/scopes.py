@@ -22,10 +22,24 @@ def granted_scopes(requested: str | None, client: AppClient, pool: UserPool) -> 
     refuse_foreign(asked, client)
     if requested is not None and OPENID not in asked:
         _refuse_without_openid(asked)
-    active = tuple(s for s in asked if s in RESERVED_SCOPES or s in pool.custom_scopes)
+    active = _active(asked, pool)
     if not active:
         raise OAuthError(ErrorCode.INVALID_SCOPE, "None of the scopes is active for this client.")
     return active
+
+
+def still_granted(scopes: tuple[str, ...], client: AppClient, pool: UserPool) -> tuple[str, ...]:
+    """What is left today of the scopes that a sign-in was granted: configurations change."""
+    active = _active(tuple(scope for scope in scopes if scope in client.scopes), pool)
+    if not active:
+        raise OAuthError(
+            ErrorCode.INVALID_SCOPE, "None of the scopes granted is the client's any more."
+        )
+    return active
+
+
+def _active(scopes: tuple[str, ...], pool: UserPool) -> tuple[str, ...]:
+    return tuple(s for s in scopes if s in RESERVED_SCOPES or s in pool.custom_scopes)
 
 
 def split_scopes(text: str) -> tuple[str, ...]:

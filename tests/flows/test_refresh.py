@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -99,6 +100,30 @@ def test_scopes_never_widen(app: App) -> None:
     token = app.tokens(scope="openid")["refresh_token"]
     response = app.refresh(token, scope="openid profile")
     assert (response.status_code, body(response)["error"]) == (400, "invalid_scope")
+
+
+def limit_scopes(app: App, *scopes: str) -> None:
+    """As if the client were configured anew, with these scopes."""
+    clients = app.world.broker.pools["eu-west-1_Test01"].clients
+    assert isinstance(clients, dict)
+    clients["web"] = replace(clients["web"], scopes=scopes)
+
+
+def test_a_scope_that_the_client_has_lost_is_refreshed_no_more(app: App) -> None:
+    token = app.tokens(scope="openid email api/read")["refresh_token"]
+    limit_scopes(app, "openid", "email")
+    refreshed = body(app.refresh(token))
+    assert app.world.verified(refreshed["access_token"])["scope"] == "openid email"
+    assert body(app.refresh(token, scope="openid api/read"))["error"] == "invalid_scope"
+    limit_scopes(app, "phone")
+    assert body(app.refresh(token))["error"] == "invalid_scope"
+
+
+def test_a_scope_that_the_client_has_lost_is_not_in_what_a_code_yields(app: App) -> None:
+    code = app.answer(scope="openid api/read")["code"]
+    limit_scopes(app, "openid")
+    redeemed = body(app.redeem(code))
+    assert app.world.verified(redeemed["access_token"])["scope"] == "openid"
 
 
 def test_the_resource_survives(app: App) -> None:
