@@ -112,8 +112,6 @@ def _check_value(
 ) -> None:
     """The rules for one value. ``stored`` is what an immutable attribute must equal."""
     fault = value_fault(attribute, value)
-    if _NOT_STORABLE.search(value):
-        fault = "Invalid characters"
     if provider.type is ProviderType.SAML and _BEYOND_BMP.search(value):
         fault = "4-byte UTF-8 characters are not supported"
     if not attribute.mutable and stored is not None and stored != value:
@@ -126,6 +124,8 @@ def _check_value(
 
 def value_fault(attribute: SchemaAttribute, value: str) -> str | None:
     """What the schema has against ``value``, without repeating it; None when it is good."""
+    if _NOT_STORABLE.search(value):
+        return "Invalid characters"
     return (
         _length_fault(attribute, value)
         or _type_fault(attribute, value)

@@ -97,6 +97,8 @@ class SqlExpectedLinks:
         return frozenset(row[0] for row in rows)
 
     def redeem(self, pool_id: str, attribute: str, value: str, identity: LinkedIdentity) -> bool:
+        if "\0" in value:  # a provider may send it, PostgreSQL would not even look for it
+            return False
         try:
             with self._sql.transaction() as connection:
                 taken = connection.one(

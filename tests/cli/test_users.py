@@ -157,6 +157,7 @@ def test_refused_lines_are_named_and_the_others_stored(console: Console) -> None
             line("Corp_a", UserAttributes=attributes(shoe_size="44")),
             line("Corp_a", UserAttributes=attributes(birthdate="yesterday")),
             line("Corp_a", UserAttributes=attributes(identities="[")),
+            line("Corp_a", UserAttributes=attributes(name="a\0b")),
             line("Corp_a", Sub="\u00e9"),
             line("Corp_b", Sub=SUB),
             json.dumps([1]) + "\n",
@@ -167,10 +168,10 @@ def test_refused_lines_are_named_and_the_others_stored(console: Console) -> None
     result = console.run("import", "--file", "-", text=text)
     assert result.exit_code == 1
     refused = {int(r.split(":")[0].removeprefix("line ")): r for r in result.stderr.splitlines()}
-    assert sorted(refused) == [2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
+    assert sorted(refused) == [2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]
     assert "shoe_size" in refused[9]
     assert "yesterday" not in result.output
-    assert "2 stored, 13 refused" in result.stdout
+    assert "2 stored, 14 refused" in result.stdout
     assert console.names() == ["Corp_alice", "Corp_zoe"]
 
 

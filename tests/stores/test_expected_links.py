@@ -74,6 +74,7 @@ def test_a_link_is_redeemed_once_and_then_an_identity(
         ("email", "ANNA@example.com", "Corp"),
         ("name", LINK.value, "Corp"),
         ("email", LINK.value, "Other"),
+        ("email", LINK.value + "\0", "Corp"),
     ],
 )
 def test_nothing_else_redeems_it(
