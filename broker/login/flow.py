@@ -32,6 +32,7 @@ from broker.model.tokens import Authorization, AuthorizationCode
 from broker.oauth.authorization_code import AuthorizationCodes
 from broker.oauth.claims import require_readable
 from broker.oauth.issuer import Issuers
+from broker.oauth.standing import in_good_standing
 from broker.ports import Clock, Kind, SingleUseStore, Upstreams
 
 _encode = msgspec.json.Encoder().encode
@@ -184,6 +185,7 @@ class LoginFlow:
             scopes=request.scopes,
             sub=session.sub,
             auth_time=session.auth_time,
+            issued_at=int(self.clock.now()),
             origin_jti=str(uuid.uuid4()),
             code_challenge=request.code_challenge,
             nonce=request.nonce,
@@ -200,11 +202,8 @@ class LoginFlow:
     ) -> dict[str, str]:
         """RFC 6749 4.2.2: tokens in the fragment, no refresh token."""
         require_readable(client, request.scopes)
-        user = self.users.directory.by_sub(pool.id, session.sub)
-        if user is None or not user.enabled:
-            raise OAuthError(
-                ErrorCode.ACCESS_DENIED, "The user is disabled.", reason="user_disabled"
-            )
+        found = self.users.directory.by_sub(pool.id, session.sub)
+        user = in_good_standing(found, pool, _access_denied)
         tokens = self.issuers.of(pool).issue(
             Authorization(
                 client=client,
@@ -240,6 +239,10 @@ class LoginFlow:
 def _bound(transaction_id: str, browser: str) -> str:
     """The key of a transaction. Neither part is of use without the other."""
     return f"{transaction_id}.{browser}"
+
+
+def _access_denied(reason: str) -> OAuthError:
+    return OAuthError(ErrorCode.ACCESS_DENIED, "The user is disabled.", reason=reason)
 
 
 def _unknown(transaction_id: str | None, browser: str | None) -> UpstreamError:

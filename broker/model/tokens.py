@@ -22,6 +22,7 @@ class AuthorizationCode:
     scopes: tuple[str, ...]
     sub: str
     auth_time: int
+    issued_at: int
     origin_jti: str
     code_challenge: str | None = None
     nonce: str | None = None

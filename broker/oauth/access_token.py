@@ -12,6 +12,7 @@ from broker.model.pool import AppClient, UserPool
 from broker.model.tokens import Claims
 from broker.oauth.issuer import Issuers, invalid_token
 from broker.oauth.refresh_token import RefreshTokens
+from broker.oauth.standing import in_good_standing
 from broker.ports import UserDirectory
 
 
@@ -45,11 +46,8 @@ class AccessTokens:
         )
 
     def _user(self, pool: UserPool, claims: Claims) -> UserProfile:
-        user = self.directory.by_sub(pool.id, str(claims.get("sub")))
-        if user is None:
-            raise invalid_token("user_unknown")
-        if not user.enabled:
-            raise invalid_token("user_disabled")
+        found = self.directory.by_sub(pool.id, str(claims.get("sub")))
+        user = in_good_standing(found, pool, invalid_token)
         if not _issued_after_sign_out(claims, user):
             raise invalid_token("access_token_revoked")
         # Tokens without ``origin_jti`` name their family in ``event_id``.

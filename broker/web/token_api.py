@@ -39,6 +39,7 @@ _NOT_AUTHORIZED = "NotAuthorizedException"
 _BY_REASON = {
     "access_token_expired": (_NOT_AUTHORIZED, "Access Token has expired"),
     "access_token_revoked": (_NOT_AUTHORIZED, "Access Token has been revoked"),
+    "provider_gone": (_NOT_AUTHORIZED, "The identity provider of the user is disabled."),
     "refresh_token_expired": (_NOT_AUTHORIZED, "Refresh Token has expired"),
     "refresh_token_reused": (
         "RefreshTokenReuseException",

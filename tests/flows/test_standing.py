@@ -1,0 +1,106 @@
+"""Users, providers and stores that are gone when a token is asked for or comes back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from broker.app import create_app
+from broker.model.errors import StoreUnavailableError
+from broker.model.login import UserProfile
+from broker.model.pool import AppClient, UserPool
+from broker.model.tokens import Authorization, TokenRequest
+from tests.kit.apps import App, body
+from tests.kit.world import POOL_ID, PUBLIC, SECRET, World
+
+ADMIN = "aws.cognito.signin.user.admin"
+
+
+@pytest.fixture
+def app(world: World) -> App:
+    return App.of(world)
+
+
+def alice(app: App) -> tuple[UserPool, UserProfile]:
+    pool = app.world.broker.pools[POOL_ID]
+    user = app.world.broker.directory.by_username(POOL_ID, "Corp_alice")
+    assert user is not None
+    return pool, user
+
+
+# -- the user's provider ---------------------------------------------------------------------
+
+
+def test_people_of_a_provider_that_is_gone_are_out_at_every_door(app: App) -> None:
+    tokens = app.tokens()
+    code = app.answer()["code"]
+    pool, _ = alice(app)
+    assert isinstance(pool.providers, dict)
+    del pool.providers["Corp"]
+    assert "error=login_required" in app.authorize(prompt="none").headers["Location"]
+    assert body(app.redeem(code))["error"] == "invalid_grant"
+    assert body(app.refresh(tokens["refresh_token"]))["error"] == "invalid_grant"
+    assert app.world.userinfo(tokens["access_token"]).status_code == 401
+    refused = app.api(
+        "GetTokensFromRefreshToken",
+        ClientId="web",
+        ClientSecret=SECRET,
+        RefreshToken=tokens["refresh_token"],
+    )
+    assert body(refused)["__type"] == "NotAuthorizedException"
+
+
+def test_one_identity_that_is_left_is_enough(app: App) -> None:
+    tokens = app.tokens()
+    pool, user = alice(app)
+    assert isinstance(pool.providers, dict)
+    linked = replace(user.identities[0], provider_name="Second", user_id="al", primary=False)
+    app.world.broker.directory.link(POOL_ID, user.sub, linked)
+    pool.providers["Second"] = replace(pool.providers.pop("Corp"), name="Second")
+    assert app.refresh(tokens["refresh_token"]).status_code == 200
+
+
+# -- codes and sign-out everywhere -----------------------------------------------------------
+
+
+def test_a_code_from_before_a_sign_out_everywhere_is_worth_nothing(app: App) -> None:
+    app.tokens()
+    code = app.answer()["code"]
+    app.world.clock.advance(1)
+    app.world.broker.accounts.sign_out_everywhere(*alice(app))
+    assert body(app.redeem(code))["error"] == "invalid_grant"
+    assert app.tokens()["access_token"]
+
+
+def test_a_code_from_before_disabling_stays_worthless_when_enabled_again(app: App) -> None:
+    app.tokens()
+    code = app.answer()["code"]
+    app.world.clock.advance(1)
+    app.world.broker.accounts.disable(*alice(app))
+    app.world.broker.accounts.enable(*alice(app))
+    assert body(app.redeem(code))["error"] == "invalid_grant"
+
+
+# -- stores that do not answer ---------------------------------------------------------------
+
+
+class Away:
+    """A grant whose store does not answer."""
+
+    def authorize(self, pool: UserPool, client: AppClient, request: TokenRequest) -> Authorization:
+        raise StoreUnavailableError("down")
+
+
+def test_a_store_that_is_away_is_503_in_the_callers_own_shape(app: App) -> None:
+    world = app.world
+    away = replace(world.broker, grants={"refresh_token": Away()}, refresh_grant=Away())  # type: ignore[arg-type]  # as good as the grant for this
+    world.app = create_app(away)
+    token = app.refresh("x")
+    assert (token.status_code, body(token)["error"]) == (503, "temporarily_unavailable")
+    assert token.headers["Retry-After"]
+    assert token.headers["Access-Control-Allow-Origin"] == "*"
+    spa = App.of(world, PUBLIC)
+    api = spa.api("GetTokensFromRefreshToken", ClientId="spa", RefreshToken="x")
+    assert (api.status_code, body(api)["__type"]) == (503, "InternalErrorException")
+    assert api.headers["Retry-After"]
