@@ -1,12 +1,15 @@
 """Runs the application under granian: worker processes, TLS, graceful stop and reload.
 
 The configuration is read once, before the workers fork. SIGTERM finishes requests in flight; SIGHUP reads
-the configuration again and replaces the workers one by one, or keeps the old one if the new is faulty.
+the configuration again and replaces the workers one by one, or keeps the old one if the new is faulty or
+the database does not answer.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
+import signal
 import socket
 import threading
 from collections.abc import Callable
@@ -20,12 +23,14 @@ from granian.server import Server
 
 from broker import log, wiring
 from broker.app import create_app
-from broker.model.errors import ConfigurationError
+from broker.login.broker import Broker
+from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.settings import Settings
 
 _log = logging.getLogger("broker.server")
 _DRAIN_SECONDS = 20
 _RELOAD_PAUSE_SECONDS = 1.0
+_UPKEEP_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +54,9 @@ class AddressInUseError(Exception):
 def serve(load: Callable[[], Settings], listener: Listener) -> None:
     """Serve until SIGINT or SIGTERM. ``load`` reads the configuration, now and at each SIGHUP.
 
-    Raises ``ConfigurationError`` for a faulty configuration and ``AddressInUseError``.
+    Raises ``ConfigurationError`` for a faulty configuration, ``AddressInUseError``, and
+    ``StoreUnavailableError`` when the database does not answer. The caller has to see to it that
+    SIGHUP does not end the process before it is listened to here.
     """
     settings = load()
     log.configure(settings.log_format)
@@ -74,6 +81,7 @@ def serve(load: Callable[[], Settings], listener: Listener) -> None:
     )
     server.on_reload(current.reload)
     _log.info("serving", extra={"url": listener.url, "pools": len(settings.pools)})
+    _share_with_workers()
     server.serve(target_loader=current.application, wrap_loader=False)
 
 
@@ -83,28 +91,61 @@ class _Current:
     def __init__(self, load: Callable[[], Settings], settings: Settings) -> None:
         self._load = load
         self._settings = settings
+        self._reloaded_at = 0.0
 
     def reload(self) -> None:
-        """A faulty configuration changes nothing: workers come back with the one that works."""
+        """A faulty configuration changes nothing: workers come back with the one that works.
+
+        Keys and metadata are read again by the workers, which are new either way.
+        """
+        self._reloaded_at = wiring.SystemClock().now()
         try:
             settings = self._load()
             wiring.prepare(settings)
         except ConfigurationError as error:
             _log.error("configuration_kept", extra={"faults": list(error.faults)})
             return
+        except StoreUnavailableError as error:
+            _log.error("configuration_kept", extra={"faults": [str(error)]})
+            return
         self._settings = settings
+        _share_with_workers()
         _report(settings)
         _log.info("configuration_reloaded", extra={"pools": len(settings.pools)})
 
     def application(self) -> Callable[..., Any]:
         """Runs in each worker: connections and threads are made after the fork, never before."""
+        # granian's parent has set a handler that means nothing here, and its worker sets its own later:
+        # between the two there is no request to finish.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         settings = self._settings
         log.configure(settings.log_format)
-        broker = wiring.build(settings)
-        threading.Thread(
-            target=wiring.warm_up, args=(broker,), name="warm-up", daemon=True
-        ).start()
+        broker = wiring.build(settings, renew_since=self._reloaded_at)
+        threading.Thread(target=_keep_up, args=(broker,), name="upkeep", daemon=True).start()
         return create_app(broker).wsgi_app
+
+
+def _keep_up(broker: Broker) -> None:
+    """What goes on behind the requests, for as long as the worker lives."""
+    pause = threading.Event()
+    work = wiring.warm_up
+    while True:
+        try:
+            work(broker)
+        except StoreUnavailableError as error:
+            _log.warning("upkeep_failed", extra={"fault": str(error)})
+        except Exception:  # noqa: BLE001  # whatever it is, the next minute may be better
+            _log.exception("upkeep_failed")
+        work = wiring.keep_up
+        pause.wait(_UPKEEP_SECONDS)
+
+
+def _share_with_workers() -> None:
+    """Garbage collection writes into every object it looks at, and what is written to is no longer
+    shared after the fork: take what there is now out of its sight."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _report(settings: Settings) -> None:
@@ -124,9 +165,22 @@ def _require_free(listener: Listener) -> None:
 
 
 def _granian_logging() -> dict[str, Any]:
-    """granian's own records go the way of all others."""
+    """granian's own records go the way of all others, but for its advice about threads: they are
+    many on purpose, as most of them wait for a store or an identity provider."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "loggers": {"_granian": {"level": "WARNING", "handlers": [], "propagate": True}},
+        "filters": {"advice": {"()": lambda: _is_no_advice}},
+        "loggers": {
+            "_granian": {
+                "level": "WARNING",
+                "handlers": [],
+                "propagate": True,
+                "filters": ["advice"],
+            }
+        },
     }
+
+
+def _is_no_advice(record: logging.LogRecord) -> bool:
+    return "Python threads" not in record.getMessage()

@@ -18,6 +18,7 @@ from broker.login.links import Links
 from broker.login.sessions import Sessions
 from broker.login.sign_out import ProviderSignOut, SignOut
 from broker.login.users import Users
+from broker.model.errors import ConfigurationError
 from broker.model.pool import IdentityProvider, ProviderType, UserPool
 from broker.oauth.access_token import AccessTokens
 from broker.oauth.authorization_code import AuthorizationCodeGrant, AuthorizationCodes
@@ -63,8 +64,14 @@ class SystemClock:
 
 
 def prepare(settings: Settings) -> None:
-    """Bring the database up to date, once, before any worker serves. Leaves no connection open."""
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    """Bring the database up to date, once, before any worker serves. Leaves no connection open.
+
+    Raises ``ConfigurationError`` and ``StoreUnavailableError``.
+    """
+    try:
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError((f"BROKER_STATE_DIR: {error}",)) from error
     engine = make_engine(settings.database_url)
     try:
         migrate(engine)
@@ -143,6 +150,11 @@ def warm_up(broker: Broker) -> None:
     """Make what takes time before the first person has to wait for it: keys, metadata."""
     for pool in broker.pools.values():
         broker.issuers.of(pool)
+    keep_up(broker)
+
+
+def keep_up(broker: Broker) -> None:
+    """What is to be done about once a minute: fetch metadata that is due."""
     broker.upkeep()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from broker import __version__
 from broker.cli.check import check
 from broker.cli.saml import saml
 from broker.cli.users import users
-from broker.model.errors import ConfigurationError
+from broker.model.errors import ConfigurationError, StoreUnavailableError
 
 _CONFIG = click.option(
     "--config",
@@ -39,6 +40,8 @@ def serve(
     *, config: Path, host: str, port: int, workers: int, tls_cert: Path | None, tls_key: Path | None
 ) -> None:
     """Serve the configured pools until SIGTERM. SIGHUP reads the configuration again."""
+    # Until the server listens to it, it would end the process; what it asks for is being done.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from broker import server, settings
 
     if (tls_cert is None) != (tls_key is None):
@@ -53,6 +56,9 @@ def serve(
         server.serve(lambda: settings.load(config, os.environ, port=port), listener)
     except ConfigurationError as error:
         _fail_configuration(config, error)
+    except StoreUnavailableError as error:
+        first_line = str(error).partition("\n")[0]
+        raise click.ClickException(f"{first_line}. Nothing was started.") from error
     except server.AddressInUseError as error:
         raise click.ClickException(f"cannot listen on {error}. Choose another --port.") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -13,10 +14,12 @@ from typing import Any
 import pytest
 
 from tests.kit.clock import ManualClock
+from tests.kit.metadata_site import MetadataSite
 from tests.kit.saml_idp import SamlIdp
 from tests.kit.servers import RedisServer, free_port, wait_until
 from tests.kit.serving import BROKER, Serving, serving
 from tests.kit.world import POOL_ID, WEB, saml_provider
+from tests.kit.wsgi import served
 
 
 def document(port: int, **pool: Any) -> dict[str, Any]:
@@ -175,6 +178,81 @@ def test_check_counts_what_it_found(running: Serving) -> None:
         timeout=30,
     )
     assert "no faults. 1 pool(s), 1 client(s), 1 provider(s)" in ended.stdout
+
+
+def test_a_database_that_is_away_is_said_in_one_line(tmp_path: Path) -> None:
+    config = tmp_path / "broker.yaml"
+    config.write_text(json.dumps(document(8080)))
+    database = f"postgresql://broker:a-password@127.0.0.1:{free_port()}/broker"
+    ended = subprocess.run(
+        [BROKER, "serve", "--config", str(config), "--port", str(free_port())],
+        env={**os.environ, "BROKER_DATABASE_URL": database, "BROKER_LOG": "json"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith("Error: migration: ")
+    assert "Nothing was started." in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "a-password" not in ended.stderr
+
+
+def test_a_database_that_is_away_at_a_reload_changes_nothing(running: Serving) -> None:
+    database = running.config.parent / "var" / "broker.db"
+    database.rename(database.with_suffix(".away"))
+    database.write_bytes(b"no database" * 1000)
+    running.signal(signal.SIGHUP)
+    wait_until(lambda: _check(running.logged("configuration_kept")), "the fault to be logged")
+    assert running.process.poll() is None
+    assert running.get("/health").status == 200
+
+
+def test_sighup_while_it_starts_does_not_end_it(tmp_path: Path, certs: Path) -> None:
+    """The configuration comes through a pipe, so the test knows how far the start has come."""
+    port, config = free_port(), tmp_path / "broker.yaml"
+    os.mkfifo(config)
+    environ = {"BROKER_STATE_DIR": str(tmp_path / "var"), "BROKER_CERTS_DIR": str(certs)}
+    process = subprocess.Popen(
+        [BROKER, "serve", "--config", str(config), "--port", str(port), "--workers", "1"],
+        env={**os.environ, **environ},
+        stderr=subprocess.DEVNULL,
+    )
+    running = Serving(process, port, config, tmp_path / "unused.log")
+    try:
+        with config.open("w") as pipe:  # opens when the broker reads
+            process.send_signal(signal.SIGHUP)
+            pipe.write(json.dumps(document(port)))
+        wait_until(lambda: _check(running.get("/health", timeout=2).status == 200), "health")
+    finally:
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+
+
+def test_its_log_begins_without_advice_of_others(running: Serving) -> None:
+    events = [json.loads(line)["event"] for line in running.log.read_text().splitlines()]
+    assert events[0] == "serving"
+    assert not [event for event in events if "Python threads" in event]
+
+
+def test_two_workers_fetch_metadata_once_and_once_more_at_a_reload(
+    tmp_path: Path, certs: Path
+) -> None:
+    port, site = free_port(), MetadataSite(SamlIdp(clock=ManualClock()).metadata)
+    with served(site) as url:
+        config = document(port)
+        details = {"MetadataURL": f"{url}/metadata"}
+        config["UserPools"][0]["IdentityProviders"][0]["ProviderDetails"] = details
+        with serving(tmp_path, config, certs=certs, port=port, workers=2) as process:
+            wait_until(lambda: _check(site.visits == 1), "the first fetch")
+            config["UserPools"][0]["UserPoolClients"].append({**WEB, "ClientId": "new"})
+            process.write_config(config)
+            process.signal(signal.SIGHUP)
+            wait_until(lambda: _check(site.visits == 2), "the fetch after the reload")
+            wait_until(lambda: _check(is_known(process, "new")), "the new client")
+            assert site.unchanged == 1
+    assert site.visits == 2
 
 
 def _check(condition: bool) -> None:
