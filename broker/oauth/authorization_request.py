@@ -32,6 +32,10 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _RESOURCE = re.compile(r"[\x21-\x7e]{1,2048}")
 _LOCAL_USERS = "COGNITO"
 
+MAX_CHARACTERS = 32_768
+"""Of all parameters together. A sign-in under way keeps them, and anybody may begin one, as often as
+the network bears it."""
+
 
 def verify_redirect(params: Parameters, pool: UserPool) -> tuple[AppClient, ClientRedirect]:
     """Prove the way back: a known client and a redirect URI it registered, to the letter.
@@ -67,6 +71,7 @@ def parse(
     """Read the rest of the request. Raises ``OAuthError``, which the app is told at ``redirect``."""
     refuse_repeated(params, _KNOWN)
     refuse_other_encodings(params, _KNOWN)
+    _refuse_too_much(params)
     _refuse_request_objects(params)
     response_type = _response_type(params, client)
     _check_response_mode(params, response_type)
@@ -106,6 +111,15 @@ def refuse_other_encodings(params: Parameters, names: tuple[str, ...]) -> None:
                 f"The parameter {name} is not UTF-8.",
                 reason="parameter_encoding",
             )
+
+
+def _refuse_too_much(params: Parameters) -> None:
+    if sum(len(params.get(name) or "") for name in _KNOWN) > MAX_CHARACTERS:
+        raise OAuthError(
+            ErrorCode.INVALID_REQUEST,
+            f"The parameters have more than {MAX_CHARACTERS} characters together.",
+            reason="request_too_long",
+        )
 
 
 def _is_unicode(value: str) -> bool:

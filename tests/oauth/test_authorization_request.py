@@ -13,7 +13,7 @@ from broker.model.errors import ErrorCode, OAuthError
 from broker.model.login import AuthorizationRequest, ClientRedirect, ResponseMode
 from broker.model.parameters import Parameters
 from broker.model.pool import Flow
-from broker.oauth.authorization_request import parse, verify_redirect
+from broker.oauth.authorization_request import MAX_CHARACTERS, parse, verify_redirect
 from tests.kit.pools import CALLBACK, ISSUER, client, pool
 
 CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
@@ -183,10 +183,17 @@ def test_a_request_is_read() -> None:
         ({"registration": "{}"}, ErrorCode.REGISTRATION_NOT_SUPPORTED),
         ({"nonce": "\udcff"}, ErrorCode.INVALID_REQUEST),
         ({"state": "\udcff"}, ErrorCode.INVALID_REQUEST),
+        ({"state": "s" * MAX_CHARACTERS}, ErrorCode.INVALID_REQUEST),
+        (dict.fromkeys(("state", "nonce"), "x" * (MAX_CHARACTERS // 2)), ErrorCode.INVALID_REQUEST),
     ],
 )
 def test_a_fault_has_its_code(changes: dict[str, str | None], code: ErrorCode) -> None:
     assert refusal(**changes).code is code
+
+
+def test_a_long_state_is_no_fault() -> None:
+    state = "s" * (MAX_CHARACTERS - 1000)
+    assert read(state=state).redirect.state == state
 
 
 def test_tokens_never_travel_in_a_query() -> None:
