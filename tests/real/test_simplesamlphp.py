@@ -12,18 +12,16 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
-from joserfc import jwt
-from joserfc.jwk import KeySet
 from lxml import etree
-from playwright.sync_api import Browser, Locator, Page, Request, expect
-from werkzeug.wrappers import Response
+from playwright.sync_api import Browser
 
 from tests.kit import simplesamlphp
 from tests.kit.saml_document import ASSERTION, PROTOCOL, SUCCESS
+from tests.kit.scene import APP, Scene, Watched, origin
 from tests.kit.servers import free_port
-from tests.kit.serving import Reply, Serving, serving
+from tests.kit.serving import Serving, serving
 from tests.kit.simplesamlphp import SimpleSamlPhp
-from tests.kit.world import CHALLENGE, POOL_ID, SECRET, VERIFIER, WEB
+from tests.kit.world import POOL_ID, WEB
 from tests.kit.wsgi import served
 
 pytestmark = pytest.mark.chromium
@@ -31,102 +29,33 @@ pytestmark = pytest.mark.chromium
 SP_ENTITY_ID = f"urn:amazon:cognito:sp:{POOL_ID}"
 SSO, SLO = "/saml2/idp/SSOService.php", "/saml2/idp/SingleLogoutService.php"
 SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
-PATIENCE = 30_000
-"""Milliseconds that a few redirects may take on a busy machine."""
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
-    """One person's browser between an app, the broker and SimpleSAMLphp."""
+class AtSimpleSamlPhp(Scene):
+    """The person at SimpleSAMLphp's pages."""
 
-    app: str
-    broker: Serving
     idp: SimpleSamlPhp
-    page: Page
-
-    @property
-    def origin(self) -> str:
-        return origin(self.broker.port)
-
-    @property
-    def callback(self) -> str:
-        return f"{self.app}/callback"
-
-    def authorize_url(self, provider_name: str = "Corp", **more: str) -> str:
-        params = {
-            "identity_provider": provider_name,
-            "response_type": "code",
-            "client_id": "web",
-            "redirect_uri": self.callback,
-            "scope": "openid email profile",
-            "state": "state-1",
-            "nonce": "nonce-1",
-            "code_challenge": CHALLENGE,
-            "code_challenge_method": "S256",
-            **more,
-        }
-        return f"{self.origin}/oauth2/authorize?{urlencode(params)}"
-
-    def see(self, what: Locator) -> None:
-        expect(what).to_be_visible(timeout=PATIENCE)
 
     def is_asked_for_the_password(self) -> None:
         self.see(self.page.get_by_label("Password"))
         assert self.page.url.startswith(self.idp.url)
 
     def give_the_password(self) -> dict[str, str]:
-        """Sign in at SimpleSAMLphp; what the app gets at its callback."""
+        """Sign in; what the app gets at its callback."""
         self.is_asked_for_the_password()
         self.page.get_by_label("Username").fill(simplesamlphp.USER)
         self.page.get_by_label("Password").fill(simplesamlphp.PASSWORD)
         self.page.get_by_role("button", name="Login").click()
         return self.at_the_callback()
 
-    def at_the_callback(self) -> dict[str, str]:
-        self.see(self.page.get_by_role("heading", name="The app"))
-        url, _, query = self.page.url.partition("?")
-        assert url == self.callback
-        return dict(parse_qsl(query))
-
-    def sign_out(self) -> None:
-        """At the app, which sends the browser to the broker's ``/logout``."""
-        params = {"client_id": "web", "logout_uri": f"{self.app}/signed-out"}
-        self.page.goto(f"{self.origin}/logout?{urlencode(params)}")
-        self.see(self.page.get_by_role("heading", name="The app"))
-        assert self.page.url == f"{self.app}/signed-out"
-
     def sign_in(self, provider_name: str = "Corp") -> dict[str, str]:
         self.page.goto(self.authorize_url(provider_name))
         return self.give_the_password()
 
-    def tokens(self, code: str) -> dict[str, Any]:
-        reply = self.token_request(
-            {
-                "grant_type": "authorization_code",
-                "code": code,
-                "redirect_uri": self.callback,
-                "code_verifier": VERIFIER,
-            }
-        )
-        assert reply.status == 200, reply.body
-        tokens: dict[str, Any] = json.loads(reply.body)
-        return tokens
-
-    def refresh(self, token: str) -> Reply:
-        return self.token_request({"grant_type": "refresh_token", "refresh_token": token})
-
-    def token_request(self, fields: dict[str, str]) -> Reply:
-        body = urlencode({"client_id": "web", "client_secret": SECRET, **fields})
-        return self.broker.request("POST", "/oauth2/token", body, FORM)
-
-    def claims(self, id_token: str) -> dict[str, Any]:
-        """Of an ID token that verifies, for this app, from this broker."""
-        keys = KeySet.import_key_set(json.loads(self.broker.get("/.well-known/jwks.json").body))
-        claims = jwt.decode(id_token, keys, algorithms=["RS256"]).claims
-        assert claims["iss"] == f"{self.origin}/{POOL_ID}"
-        assert claims["aud"] == "web"
-        return dict(claims)
+    def sign_out(self) -> None:
+        self.leave()
+        self.is_signed_out_at_the_app()
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +66,7 @@ def idp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleSamlPhp]:
 
 @pytest.fixture(scope="module")
 def app() -> Iterator[str]:
-    with served(Response("<h1>The app</h1>", mimetype="text/html")) as url:
+    with served(APP) as url:
         yield url
 
 
@@ -154,14 +83,11 @@ def broker(
 
 
 @pytest.fixture
-def scene(app: str, broker: Serving, idp: SimpleSamlPhp, chromium: Browser) -> Iterator[Scene]:
-    yield Scene(app=app, broker=broker, idp=idp, page=chromium.new_page())
+def scene(
+    app: str, broker: Serving, idp: SimpleSamlPhp, chromium: Browser
+) -> Iterator[AtSimpleSamlPhp]:
+    yield AtSimpleSamlPhp(app=app, broker=broker, idp=idp, page=chromium.new_page())
     idp.set()
-
-
-def origin(port: int) -> str:
-    """Another site than SimpleSAMLphp's, so that cookies are kept from cross-site posts."""
-    return f"http://localhost:{port}"
 
 
 def configuration(domain: str, app: str, idp: SimpleSamlPhp) -> dict[str, Any]:
@@ -196,15 +122,8 @@ def provider(idp: SimpleSamlPhp, name: str, **details: str) -> dict[str, Any]:
     }
 
 
-class Watched:
+class WatchedMessages(Watched):
     """The SAML messages that cross the browser, by the path they go to."""
-
-    def __init__(self, page: Page) -> None:
-        self.requests: list[Request] = []
-        page.on("request", self._see)
-
-    def _see(self, request: Request) -> None:
-        self.requests.append(request)
 
     def posted(self, path: str, field: str) -> etree._Element:
         """The one message posted to ``path`` in ``field``."""
@@ -237,8 +156,8 @@ def assert_is_alice(claims: dict[str, Any], provider_name: str = "Corp") -> None
     assert claims["identities"][0]["issuer"] == simplesamlphp.ENTITY_ID
 
 
-def test_a_sign_in_that_begins_at_the_app(scene: Scene) -> None:
-    watched = Watched(scene.page)
+def test_a_sign_in_that_begins_at_the_app(scene: AtSimpleSamlPhp) -> None:
+    watched = WatchedMessages(scene.page)
     answer = scene.sign_in()
     assert answer["state"] == "state-1"
     claims = scene.claims(scene.tokens(answer["code"])["id_token"])
@@ -248,16 +167,16 @@ def test_a_sign_in_that_begins_at_the_app(scene: Scene) -> None:
     assert query["SigAlg"] == simplesamlphp.RSA_SHA256
 
 
-def test_a_sign_in_that_begins_at_the_identity_provider(scene: Scene) -> None:
-    relay_state = urlsplit(scene.authorize_url()).query
+def test_a_sign_in_that_begins_at_the_identity_provider(scene: AtSimpleSamlPhp) -> None:
+    relay_state = urlsplit(scene.authorize_url("Corp")).query
     scene.page.goto(scene.idp.sign_in_url(SP_ENTITY_ID, relay_state))
     answer = scene.give_the_password()
     assert_is_alice(scene.claims(scene.tokens(answer["code"])["id_token"]))
 
 
-def test_encrypted_assertions(scene: Scene) -> None:
+def test_encrypted_assertions(scene: AtSimpleSamlPhp) -> None:
     scene.idp.set(**{"assertion.encryption": True})
-    watched = Watched(scene.page)
+    watched = WatchedMessages(scene.page)
     answer = scene.sign_in("Sealed")
     assert_is_alice(scene.claims(scene.tokens(answer["code"])["id_token"]), "Sealed")
     response = watched.posted("/saml2/idpresponse", "SAMLResponse")
@@ -265,15 +184,15 @@ def test_encrypted_assertions(scene: Scene) -> None:
     assert response.find(f"{{{ASSERTION}}}Assertion") is None
 
 
-def test_a_plain_assertion_where_encrypted_ones_are_required(scene: Scene) -> None:
+def test_a_plain_assertion_where_encrypted_ones_are_required(scene: AtSimpleSamlPhp) -> None:
     answer = scene.sign_in("Sealed")
     assert answer["error"] == "server_error"
     assert "code" not in answer
 
 
-def test_a_sign_out_at_the_app_ends_both_sessions(scene: Scene) -> None:
+def test_a_sign_out_at_the_app_ends_both_sessions(scene: AtSimpleSamlPhp) -> None:
     scene.sign_in()
-    watched = Watched(scene.page)
+    watched = WatchedMessages(scene.page)
     scene.sign_out()
     asked, query = watched.redirected(SLO, "SAMLRequest")
     assert query["SigAlg"] == simplesamlphp.RSA_SHA256
@@ -282,11 +201,13 @@ def test_a_sign_out_at_the_app_ends_both_sessions(scene: Scene) -> None:
     assert answer.get("InResponseTo") == asked.get("ID")
     assert answer.find(SIGNATURE) is not None
     assert is_success(answer)
-    scene.page.goto(scene.authorize_url())
+    scene.page.goto(scene.authorize_url("Corp"))
     scene.give_the_password()
 
 
-def test_without_single_logout_the_identity_provider_asks_nothing_again(scene: Scene) -> None:
+def test_without_single_logout_the_identity_provider_asks_nothing_again(
+    scene: AtSimpleSamlPhp,
+) -> None:
     scene.idp.set(**{"assertion.encryption": True})
     scene.sign_in("Sealed")
     scene.sign_out()
@@ -294,11 +215,13 @@ def test_without_single_logout_the_identity_provider_asks_nothing_again(scene: S
     assert scene.at_the_callback()["code"]
 
 
-def test_a_sign_out_at_the_identity_provider_ends_session_and_tokens(scene: Scene) -> None:
+def test_a_sign_out_at_the_identity_provider_ends_session_and_tokens(
+    scene: AtSimpleSamlPhp,
+) -> None:
     tokens = scene.tokens(scene.sign_in()["code"])
     assert scene.refresh(tokens["refresh_token"]).status == 200
     cookies = scene.page.context.cookies(scene.origin)
-    watched = Watched(scene.page)
+    watched = WatchedMessages(scene.page)
     scene.page.goto(scene.idp.sign_out_url)
     scene.see(scene.page.get_by_text("You have been logged out."))
     assert scene.page.url == scene.idp.signed_out_url
@@ -310,13 +233,13 @@ def test_a_sign_out_at_the_identity_provider_ends_session_and_tokens(scene: Scen
     dead = scene.refresh(tokens["refresh_token"])
     assert (dead.status, json.loads(dead.body)["error"]) == (400, "invalid_grant")
     scene.page.context.add_cookies(cookies)  # a browser that kept its cookie is signed out too
-    scene.page.goto(scene.authorize_url(prompt="none"))
+    scene.page.goto(scene.authorize_url("Corp", prompt="none"))
     assert scene.at_the_callback()["error"] == "login_required"
 
 
-def test_simplesamlphp_looks_at_the_signatures_of_requests(scene: Scene) -> None:
+def test_simplesamlphp_looks_at_the_signatures_of_requests(scene: AtSimpleSamlPhp) -> None:
     """Or the stories above would prove nothing about them."""
-    watched = Watched(scene.page)
+    watched = WatchedMessages(scene.page)
     scene.sign_in()
     scene.sign_out()
     for path in (SSO, SLO):
