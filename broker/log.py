@@ -61,4 +61,6 @@ class TextFormatter(logging.Formatter):
 
 def _quoted(value: object) -> str:
     text = str(value)
-    return json.dumps(text, ensure_ascii=False) if {" ", '"', "\n"} & set(text) else text
+    if not text.isprintable():  # a path may hold them, and a terminal obeys control characters
+        return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False) if {" ", '"'} & set(text) else text
