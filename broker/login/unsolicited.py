@@ -14,11 +14,12 @@ from broker.model.parameters import Parameters
 from broker.model.pool import IdentityProvider, SamlSettings, UserPool
 
 _OURS = re.compile(r"[A-Za-z0-9_-]{0,80}")
+_TELLING = {"client_id", "redirect_uri"}
 _ENCODED_PAIR = re.compile(r"%3D", re.IGNORECASE)
 
 
 def relayed_parameters(relay_state: str | None) -> Parameters | None:
-    """The authorize parameters in ``relay_state``; None when it names a sign-in of ours.
+    """The authorize parameters in ``relay_state``; None when it holds none, as that of our own sign-ins.
 
     Administrators encode the whole string, or its values, once or twice, and separate scopes by
     ``+`` or ``%2B``: all of these are read. Raises ``OAuthError`` for too many parameters.
@@ -32,6 +33,8 @@ def relayed_parameters(relay_state: str | None) -> Parameters | None:
         raise OAuthError(
             ErrorCode.INVALID_REQUEST, "Required parameters missing", reason="relay_state_malformed"
         ) from error
+    if not _TELLING & params.values.keys():
+        return None
     return Parameters(
         values={name: _value(name, value) for name, value in params.values.items()},
         repeated=params.repeated,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from broker.app import create_app
+from broker.login.flow import SignInRefusedError
 from broker.model.errors import Reason, UpstreamError
 from broker.model.login import (
     AuthorizationRequest,
@@ -30,6 +31,7 @@ class SigningOutIdp:
 
     answer: UpstreamRequest | UpstreamError | None
     asked: list[tuple[str, LoginSession, str]] = field(default_factory=list)
+    answered: list[PendingSignOut] = field(default_factory=list)
 
     def of(self, _pool: UserPool, _provider: str) -> SigningOutIdp:
         return self
@@ -50,8 +52,9 @@ class SigningOutIdp:
             raise self.answer
         return self.answer
 
-    def complete_logout(self, callback: Callback, pending: PendingSignOut) -> None:
-        raise AssertionError
+    def complete_logout(self, callback: Callback, pending: PendingSignOut) -> bool:
+        self.answered.append(pending)
+        return True
 
 
 def signed_in_at(world: World, idp: SigningOutIdp) -> App:
@@ -63,6 +66,7 @@ def signed_in_at(world: World, idp: SigningOutIdp) -> App:
     return app
 
 
+ANSWER = Callback(base_url=ORIGIN, params={})
 REMEMBERED = UpstreamRequest(url="https://idp.example/logout?x", remember={"request_id": "r"})
 
 
@@ -76,11 +80,10 @@ def test_the_browser_goes_round_by_the_provider_and_the_target_is_kept(world: Wo
     ((sign_out_id, session, base_url),) = idp.asked
     assert (session.subject, session.provider, base_url) == ("alice", "Corp", ORIGIN)
     pool = world.broker.pools[POOL_ID]
-    pending = world.broker.sign_out.resume(pool, sign_out_id)
-    assert pending is not None
-    assert (pending.then, pending.provider) == (HOME, "Corp")
-    assert pending.remembered == {"request_id": "r"}
-    assert world.broker.sign_out.resume(pool, sign_out_id) is None
+    assert world.broker.sign_out.finish(pool, sign_out_id, ANSWER).then == HOME
+    assert [(p.provider, p.remembered) for p in idp.answered] == [("Corp", {"request_id": "r"})]
+    with pytest.raises(SignInRefusedError):
+        world.broker.sign_out.finish(pool, sign_out_id, ANSWER)
 
 
 def test_a_pending_sign_out_is_forgotten_after_five_minutes(world: World) -> None:
@@ -88,7 +91,9 @@ def test_a_pending_sign_out_is_forgotten_after_five_minutes(world: World) -> Non
     app = signed_in_at(world, idp)
     app.person.get("/logout")
     world.clock.advance(300)
-    assert world.broker.sign_out.resume(world.broker.pools[POOL_ID], idp.asked[0][0]) is None
+    with pytest.raises(SignInRefusedError) as refused:
+        world.broker.sign_out.finish(world.broker.pools[POOL_ID], idp.asked[0][0], ANSWER)
+    assert refused.value.error.reason is Reason.SIGN_OUT_UNKNOWN
 
 
 def test_a_form_is_posted_where_the_provider_takes_nothing_else(world: World) -> None:
