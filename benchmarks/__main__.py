@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks import floor
+from benchmarks import floor, op, stall
 from benchmarks.driver import Person, configuration
 from benchmarks.idp import Idp
 from benchmarks.processes import ServerProcess, broker, free_port
@@ -27,12 +27,14 @@ from benchmarks.servers import postgresql, redis
 
 _SIGNATURES = {
     "saml_login": (2, 1),
+    "oidc_login": (2, 1),
     "refresh": (2, 0),
     "client_credentials": (1, 0),
     "userinfo": (0, 1),
 }
 _BUDGETS = {
     "saml_login": 2.4,
+    "oidc_login": 2.9,
     "refresh": 0.85,
     "client_credentials": 0.45,
     "userinfo": 0.30,
@@ -54,6 +56,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="per round and operation")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--operations", nargs="+", choices=list(_BUDGETS), default=list(_BUDGETS))
+    parser.add_argument("--stall", action="store_true", help="latency beside a stalled provider")
     parser.add_argument("--stores", choices=["sqlite", "servers", "both"], default="both")
     options = parser.parse_args()
     least = floor.measure()
@@ -82,17 +86,21 @@ def _environment(stores: str) -> Iterator[dict[str, str]]:
 def _measure(
     stores: str, environ: dict[str, str], options: argparse.Namespace
 ) -> Iterator[Measured]:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, op.served() as provider:
         port, idp = free_port(), Idp()
         config = Path(folder) / "broker.yaml"
-        config.write_text(yaml.safe_dump(configuration(port, idp)))
+        config.write_text(yaml.safe_dump(configuration(port, idp, provider)))
         environ = {**environ, "BROKER_LOG": "json"}
         with broker(config, port, workers=options.workers, environ=environ) as server:
-            people = [Person(port=port, idp=idp, name_id=f"person-{n}") for n in range(4)]
+            people = [
+                Person(port=port, idp=idp, op=provider, name_id=f"person-{n}") for n in range(4)
+            ]
             for person in people:
                 person.saml_login()
-            for operation in _BUDGETS:
+            for operation in options.operations:
                 yield _rounds(operation, stores, server, people, options)
+            for name, latency in stall.measure(port, idp, provider) if options.stall else ():
+                print(f"{stores}: SAML login, {name}: {latency}", file=sys.stderr)
             print(
                 f"{stores}: ready in {server.ready_seconds:.2f} s, {server.rss_mib():.0f} MiB",
                 file=sys.stderr,

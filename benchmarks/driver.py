@@ -7,16 +7,21 @@ import hashlib
 import http.client
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from benchmarks import op
 from benchmarks.idp import Idp
+from benchmarks.op import Op
 
 POOL_ID = "local_Bench01"
 CLIENT, SECRET = "bench", "bench-secret-0123456789"
 MACHINE, MACHINE_SECRET = "machine", "machine-secret-0123456789"
 CALLBACK = "http://localhost:1/callback"
+SAML, OIDC = "Bench", "OpenID"
+STALLED = ("Stalled-1", "Stalled-2", "Stalled-3")
 _VERIFIER = "b" * 64
 _CHALLENGE = (
     base64.urlsafe_b64encode(hashlib.sha256(_VERIFIER.encode()).digest()).rstrip(b"=").decode()
@@ -24,8 +29,8 @@ _CHALLENGE = (
 _FORM = "application/x-www-form-urlencoded"
 
 
-def configuration(port: int, idp: Idp) -> dict[str, Any]:
-    """One pool, one SAML provider, an app and a machine client."""
+def configuration(port: int, idp: Idp, provider: Op) -> dict[str, Any]:
+    """One pool, one SAML provider, OpenID providers that answer and that stall, two clients."""
     return {
         "UserPools": [
             {
@@ -39,7 +44,7 @@ def configuration(port: int, idp: Idp) -> dict[str, Any]:
                         "AllowedOAuthFlowsUserPoolClient": True,
                         "AllowedOAuthFlows": ["code"],
                         "AllowedOAuthScopes": ["openid", "email", "profile"],
-                        "SupportedIdentityProviders": ["Bench"],
+                        "SupportedIdentityProviders": [SAML, OIDC, *STALLED],
                     },
                     {
                         "ClientId": MACHINE,
@@ -51,11 +56,13 @@ def configuration(port: int, idp: Idp) -> dict[str, Any]:
                 ],
                 "IdentityProviders": [
                     {
-                        "ProviderName": "Bench",
+                        "ProviderName": SAML,
                         "ProviderType": "SAML",
                         "ProviderDetails": {"MetadataFile": idp.metadata()},
                         "AttributeMapping": {"email": "email", "name": "displayName"},
-                    }
+                    },
+                    _oidc(OIDC, provider.url),
+                    *(_oidc(name, f"{provider.url}/{name.lower()}") for name in STALLED),
                 ],
                 "ResourceServers": [
                     {
@@ -69,46 +76,60 @@ def configuration(port: int, idp: Idp) -> dict[str, Any]:
     }
 
 
+def _oidc(name: str, issuer: str) -> dict[str, Any]:
+    return {
+        "ProviderName": name,
+        "ProviderType": "OIDC",
+        "ProviderDetails": {
+            "client_id": op.CLIENT,
+            "client_secret": op.SECRET,
+            "oidc_issuer": issuer,
+            "authorize_scopes": "openid email profile",
+            "attributes_request_method": "GET",
+        },
+        "AttributeMapping": {"email": "email", "name": "name", "username": "sub"},
+    }
+
+
 @dataclass
 class Person:
     """One connection, one person, one app. Each call is one operation that is measured."""
 
     port: int
     idp: Idp
+    op: Op
     name_id: str
     tokens: dict[str, str] = field(default_factory=dict)
     _local: threading.local = field(default_factory=threading.local)
 
     def saml_login(self) -> None:
         """Authorize, assertion consumer service, token: three requests."""
-        query = urlencode(
-            {
-                "response_type": "code",
-                "client_id": CLIENT,
-                "redirect_uri": CALLBACK,
-                "scope": "openid email profile",
-                "state": "s" * 32,
-                "nonce": "n" * 32,
-                "code_challenge": _CHALLENGE,
-                "code_challenge_method": "S256",
-            }
-        )
-        location, cookie = self._redirect("GET", f"/oauth2/authorize?{query}")
+        location, cookie = self._begin(SAML)
         asked = self.idp.read(location)
         form = {
             "SAMLResponse": self.idp.answer(asked, self.name_id),
             "RelayState": asked.relay_state,
         }
         location, _ = self._redirect("POST", "/saml2/idpresponse", form, {"Cookie": cookie})
-        code = parse_qs(urlsplit(location).query)["code"][0]
-        self.tokens = self._token(
-            grant_type="authorization_code",
-            client_id=CLIENT,
-            client_secret=SECRET,
-            code=code,
-            redirect_uri=CALLBACK,
-            code_verifier=_VERIFIER,
-        )
+        self._redeem(location)
+
+    def oidc_login(self) -> None:
+        """Authorize, callback, token; behind the callback the broker asks for tokens and userinfo."""
+        location, cookie = self._begin(OIDC)
+        query = urlencode(self.op.answer(location, self.name_id))
+        path = f"/oauth2/idpresponse?{query}"
+        location, _ = self._redirect("GET", path, headers={"Cookie": cookie})
+        self._redeem(location)
+
+    def return_from(self, provider: str) -> Callable[[], None]:
+        """Off to ``provider``. The way back is another call, which must end in time, if in an error."""
+        location, cookie = self._begin(provider)
+        path = f"/oauth2/idpresponse?{urlencode(self.op.answer(location, self.name_id))}"
+
+        def come_back() -> None:
+            self._expect(302, *self._send("GET", path, headers={"Cookie": cookie}))
+
+        return come_back
 
     def refresh(self) -> None:
         self._token(
@@ -132,6 +153,33 @@ class Person:
 
     def discovery(self) -> None:
         self._expect(200, *self._send("GET", "/.well-known/openid-configuration"))
+
+    def _begin(self, provider: str) -> tuple[str, str]:
+        """Where authorize sends the browser, and the cookies it sets."""
+        query = urlencode(
+            {
+                "identity_provider": provider,
+                "response_type": "code",
+                "client_id": CLIENT,
+                "redirect_uri": CALLBACK,
+                "scope": "openid email profile",
+                "state": "s" * 32,
+                "nonce": "n" * 32,
+                "code_challenge": _CHALLENGE,
+                "code_challenge_method": "S256",
+            }
+        )
+        return self._redirect("GET", f"/oauth2/authorize?{query}")
+
+    def _redeem(self, location: str) -> None:
+        self.tokens = self._token(
+            grant_type="authorization_code",
+            client_id=CLIENT,
+            client_secret=SECRET,
+            code=parse_qs(urlsplit(location).query)["code"][0],
+            redirect_uri=CALLBACK,
+            code_verifier=_VERIFIER,
+        )
 
     def _token(self, **fields: str) -> dict[str, str]:
         response, body = self._send("POST", "/oauth2/token", fields)
