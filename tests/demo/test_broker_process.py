@@ -14,6 +14,7 @@ from broker.demo import broker_process
 from broker.demo.broker_process import BrokerFailedError, BrokerProcess, serving
 from broker.demo.ending import Ending, EndRequestedError, ending
 from broker.demo.servers import free_port
+from tests.kit.servers import wait_until
 
 SERVER = """
 import http.server
@@ -89,7 +90,11 @@ def test_a_broker_that_will_not_end_is_killed_with_its_children(
             end.wait(0.02)
         child = int(broker.last_words())
     assert broker.process.returncode == -9
-    assert not is_running(child)
+    wait_until(lambda: has_ended(child), "the child to be gone")
+
+
+def has_ended(pid: int) -> None:
+    assert not is_running(pid)
 
 
 def is_running(pid: int) -> bool:
