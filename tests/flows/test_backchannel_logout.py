@@ -133,6 +133,15 @@ def test_a_forged_token_changes_nothing(
     assert tell(contoso.world, logout_token(op)).status_code == 200
 
 
+@pytest.mark.parametrize("issuer", ["https://evil.example", ABSENT, 7, ["x"]])
+def test_a_token_of_an_unknown_issuer_asks_nobody(
+    contoso: Visits, op: OidcOp, issuer: object
+) -> None:
+    """Anybody can send one: it must not make the broker call its providers."""
+    assert tell(contoso.world, logout_token(op, iss=issuer)).status_code == 400
+    assert not op.http.asked
+
+
 def test_about_somebody_else_it_ends_nothing_here(contoso: Visits, op: OidcOp) -> None:
     browser = contoso.world.browser()
     tokens = contoso.tokens(browser)
