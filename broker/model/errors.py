@@ -100,6 +100,7 @@ class Reason(StrEnum):
     PARAMETER_REPEATED = "parameter_repeated"
     ANSWER_MISPLACED = "answer_misplaced"
     PROVIDER_UNKNOWN = "provider_unknown"
+    PROVIDER_BUSY = "provider_busy"
     PROVIDER_NOT_BUILT = "provider_not_built"
     SIGN_OUT_UNKNOWN = "sign_out_unknown"
 

@@ -1,8 +1,8 @@
 """One value that a provider publishes and changes now and then, kept while it is good.
 
 Owns when to ask again; what is fetched, and how its failure is worded, is the caller's. Callers that
-need a fetch at the same moment share one, its failure included: a provider that stalls costs one
-waiting request, not a row of them.
+need a fetch at the same moment share one, its failure included, and only so many wait for it: a provider
+that stalls holds a few requests, not all of them.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from broker.model.errors import UpstreamError
+from broker.model.errors import Reason, UpstreamError
 from broker.ports import Clock
 
 RETRY_SECONDS = 30
 """How long a failure is believed where an older value, or another source, will do."""
 
 HURRIED_PER_MINUTE = 5
+
+MAX_WAITING = 16
+"""How many requests of a process wait for one provider; the next ones are refused at once."""
 
 _T = TypeVar("_T")
 
@@ -42,6 +45,7 @@ class Cached(Generic[_T]):
     """How long an old value serves while the provider cannot be reached."""
     _kept: _Kept[_T] | None = field(default=None, init=False)
     _failed_at: float = field(default=float("-inf"), init=False)
+    _waiting: int = field(default=0, init=False)
     _hurried: deque[float] = field(
         default_factory=lambda: deque(maxlen=HURRIED_PER_MINUTE), init=False
     )
@@ -102,11 +106,27 @@ class Cached(Generic[_T]):
             flight = self._flight
             if flight is not None:
                 own = None
+                self._join_queue()
             else:
                 own = self._flight = flight = Future()
         if own is not None:
             self._fly(own)
-        return flight.result()
+            return flight.result()
+        try:
+            return flight.result()
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _join_queue(self) -> None:
+        if self._waiting >= MAX_WAITING:
+            raise UpstreamError(
+                Reason.PROVIDER_BUSY,
+                "The identity provider does not answer.",
+                expected="an answer of the provider",
+                received=f"none yet, and {MAX_WAITING} requests wait for it",
+            )
+        self._waiting += 1
 
     def _fly(self, flight: Future[_T]) -> None:
         try:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from broker.model.errors import Reason, UpstreamError
-from broker.upstream.cache import HURRIED_PER_MINUTE, RETRY_SECONDS, Cached
+from broker.upstream.cache import HURRIED_PER_MINUTE, MAX_WAITING, RETRY_SECONDS, Cached
 from tests.kit.clock import ManualClock
 
 FRESH, STALE = 100, 1000
@@ -147,6 +147,20 @@ def test_everybody_joins_one_failure(cached: Cached[str], source: Source) -> Non
         threading.Timer(0.1, source.gate.set).start()
         assert all(w.result() for w in waiting)
     assert source.fetches == 1
+
+
+def test_only_so_many_wait_for_a_provider_that_stalls(cached: Cached[str], source: Source) -> None:
+    source.gate.clear()
+    with ThreadPoolExecutor(MAX_WAITING + 1) as people:
+        waiting = [people.submit(cached.get) for _ in range(MAX_WAITING + 1)]
+        while cached._waiting < MAX_WAITING:
+            pass
+        with pytest.raises(UpstreamError) as refused:
+            cached.get()
+        source.gate.set()
+        assert {w.result() for w in waiting} == {"value 1"}
+    assert refused.value.reason is Reason.PROVIDER_BUSY
+    assert cached.get() == "value 1"
 
 
 def test_a_fault_of_ours_does_not_block_the_next_caller(clock: ManualClock) -> None:
