@@ -27,7 +27,7 @@ from broker.model.login import (
     UserProfile,
 )
 from broker.model.pool import UserPool
-from broker.model.tokens import PoolKeys, TokenFamily
+from broker.model.tokens import CertifiedKey, PoolKeys, TokenFamily
 
 
 class Clock(Protocol):
@@ -212,7 +212,14 @@ class KeyStore(Protocol):
     """Key material of this installation."""
 
     def pool_keys(self, pool: UserPool) -> PoolKeys:
-        """The pool's keys, made on first use under a lock, never made twice."""
+        """The pool's keys, made on first use under a lock, never made twice. The same object until
+        they change, which may be at any time: what is made of them is to be kept with it."""
+
+    def provider_encryption(self, pool: UserPool, provider: str) -> Sequence[CertifiedKey]:
+        """Pairs that one SAML provider has besides the pool's: usually none."""
+
+    def make_provider_encryption(self, pool: UserPool, provider: str) -> Sequence[CertifiedKey]:
+        """The same, after a first one was made if there was none."""
 
 
 class Upstream(Protocol):

@@ -11,6 +11,7 @@ import click
 
 from broker import __version__
 from broker.cli.check import check
+from broker.cli.keys import keys
 from broker.cli.saml import saml
 from broker.cli.users import users
 from broker.model.errors import ConfigurationError, StoreUnavailableError
@@ -72,6 +73,7 @@ def demo() -> None:
 
 
 main.add_command(check)
+main.add_command(keys)
 main.add_command(users)
 main.add_command(saml)
 

@@ -199,6 +199,15 @@ class ResourceServer:
     """Scope names without the identifier."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    """Who runs a pool, for identity providers to show."""
+
+    name: str
+    display_name: str
+    url: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class UserPool:
     """One tenant. ``domains`` are base URLs without a trailing slash; the first is the main one."""
@@ -214,6 +223,7 @@ class UserPool:
     signing_algorithm: SigningAlgorithm = SigningAlgorithm.RS256
     conformance: Conformance = Conformance.COGNITO
     case_sensitive: bool = True
+    organization: Organization | None = None
 
     @property
     def domain(self) -> str:

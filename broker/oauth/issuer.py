@@ -211,16 +211,16 @@ def invalid_token(reason: str) -> OAuthError:
 
 @dataclass(frozen=True, kw_only=True)
 class Issuers:
-    """The issuer of each pool, built when first asked for and kept."""
+    """The issuer of each pool, built when first asked for and kept until the keys change."""
 
     keys: KeyStore
     clock: Clock
     _built: dict[str, PoolIssuer] = field(default_factory=dict, init=False, repr=False)
 
     def of(self, pool: UserPool) -> PoolIssuer:
-        issuer = self._built.get(pool.id)
-        if issuer is None:
+        issuer, keys = self._built.get(pool.id), self.keys.pool_keys(pool)
+        if issuer is None or issuer.keys is not keys:
             # Two threads may both build one: the key store makes keys once, so both are equal.
-            issuer = PoolIssuer(pool=pool, keys=self.keys.pool_keys(pool), clock=self.clock)
+            issuer = PoolIssuer(pool=pool, keys=keys, clock=self.clock)
             self._built[pool.id] = issuer
         return issuer

@@ -1,4 +1,9 @@
-"""The service provider metadata of a pool: what an identity provider is set up with."""
+"""The service provider metadata of a pool: what an identity provider is set up with.
+
+Its bytes change when its facts do, and not otherwise. It is valid for as long as a certificate in it:
+some identity providers that import it once stop talking to us on the day it says. Those that can
+fetch it again are asked to do so daily (SAML metadata 2.3.2).
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from cryptography import x509
+
+from broker.model.pool import Organization
+from broker.saml.instant import write_instant
 from broker.saml.metadata import POST
 from broker.saml.signing import MessageSigner
 from broker.saml.xml import DS, MD, SAMLP, XENC, XENC11
 
 _ARMOUR = re.compile(rb"-----[A-Z ]+-----|\s+")
+_CACHE_DURATION = "P1D"
 _ENCRYPTION_METHODS = (
     f"{XENC11}aes256-gcm",
     f"{XENC11}aes128-gcm",
@@ -25,24 +35,26 @@ _ENCRYPTION_METHODS = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceProvider:
     """The facts of one pool. The first base URL is the default; certificates are PEM, the one in
-    use first."""
+    use first, the next one after it."""
 
     entity_id: str
     base_urls: Sequence[str]
     signing: Sequence[bytes]
     encryption: Sequence[bytes]
+    organization: Organization | None = None
 
 
 def sp_metadata(provider: ServiceProvider, signer: MessageSigner | None = None) -> bytes:
     """An EntityDescriptor with one SPSSODescriptor (SAML metadata 2.4.4), signed if asked to."""
     xml = (
         f'<md:EntityDescriptor xmlns:md="{MD}" xmlns:ds="{DS}" ID="{_id(provider)}"'
+        f' cacheDuration="{_CACHE_DURATION}" validUntil="{_valid_until(provider.signing)}"'
         f' entityID="{escape(provider.entity_id)}">'
         f'<md:SPSSODescriptor protocolSupportEnumeration="{SAMLP}">'
         f"{_keys('signing', provider.signing, ())}"
         f"{_keys('encryption', provider.encryption, _ENCRYPTION_METHODS)}"
         f"{_logout_services(provider.base_urls)}{_consumer_services(provider.base_urls)}"
-        "</md:SPSSODescriptor></md:EntityDescriptor>"
+        f"</md:SPSSODescriptor>{_organization(provider.organization)}</md:EntityDescriptor>"
     )
     return signer.enveloped(xml) if signer else xml.encode()
 
@@ -50,6 +62,27 @@ def sp_metadata(provider: ServiceProvider, signer: MessageSigner | None = None) 
 def _id(provider: ServiceProvider) -> str:
     """An xs:ID that stays the same, so that equal metadata is equal bytes."""
     return "_" + re.sub(r"[^A-Za-z0-9_.-]", "_", provider.entity_id)
+
+
+def _valid_until(signing: Iterable[bytes]) -> str:
+    """The end of the last certificate: then, at the latest, there is other metadata."""
+    certificates = [x509.load_pem_x509_certificate(pem) for pem in signing]
+    return write_instant(max(c.not_valid_after_utc.timestamp() for c in certificates))
+
+
+def _organization(organization: Organization | None) -> str:
+    """Who runs this (SAML metadata 2.3.2.1), for the pages of the identity provider."""
+    if organization is None:
+        return ""
+    facts = {
+        "OrganizationName": organization.name,
+        "OrganizationDisplayName": organization.display_name,
+        "OrganizationURL": organization.url,
+    }
+    content = "".join(
+        f'<md:{tag} xml:lang="en">{escape(text)}</md:{tag}>' for tag, text in facts.items()
+    )
+    return f"<md:Organization>{content}</md:Organization>"
 
 
 def _keys(use: str, certificates: Iterable[bytes], methods: Iterable[str]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from broker.model.pool import Conformance, ResourceServer, SigningAlgorithm, UserPool
+from broker.model.pool import Conformance, Organization, ResourceServer, SigningAlgorithm, UserPool
 from broker.settings import clients, providers, schema, urls
 from broker.settings.kinds import collection
 from broker.settings.members import Entry, Taken
@@ -87,7 +88,15 @@ def _pool(entry: Entry, base_domain: str, reading: Reading) -> UserPool | None:
         signing_algorithm=SigningAlgorithm(values.get("SigningAlgorithm", SigningAlgorithm.RS256)),
         conformance=Conformance(values.get("Conformance", Conformance.COGNITO)),
         case_sensitive=case_sensitive,
+        organization=_organization(values.get("Organization", {})),
     )
+
+
+def _organization(values: Mapping[str, Any]) -> Organization | None:
+    if not {"Name", "URL"} <= values.keys():
+        return None
+    name = values["Name"]
+    return Organization(name=name, display_name=values.get("DisplayName", name), url=values["URL"])
 
 
 def _domains(entry: Entry, base_domain: str, reading: Reading) -> tuple[str, ...]:

@@ -187,6 +187,18 @@ POOL = table(
         ),
         "How user names compare.",
     ),
+    Member(
+        "Organization",
+        Object(
+            table(
+                "Organization",
+                Member("Name", Text(must=rules.not_empty), "Its name.", required=True),
+                Member("DisplayName", Text(must=rules.not_empty), "For people.", default="Name"),
+                Member("URL", Text(must=urls.web_problem), "Its site.", required=True),
+            )
+        ),
+        "The broker's own. Who runs the pool, for SAML providers to show.",
+    ),
     Member("LambdaConfig", Object(LAMBDA_CONFIG), "Triggers."),
     Member("CustomDomain", Text(), "Without effect: put it into the Domain list."),
     let_through=(

@@ -1,13 +1,13 @@
 """Makes keys and writes their files: each whole, for the owner alone, and by one process.
 
-Which files a pool has, and how they are read, is in ``keys.py``.
+How files are called is in ``key_files.py``, how they are read in ``keys.py``.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from broker.model.pool import SigningAlgorithm
+from broker.stores.key_files import files_in, next_name
 from broker.stores.locks import file_lock
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -26,33 +27,30 @@ CERTIFICATE_DAYS = 3650
 """Identity providers pin the certificate: it changes when somebody rotates it, not by itself."""
 
 
-def files_of(directory: Path, role: str) -> Sequence[Path]:
-    """The files of a role, newest first."""
-    numbered = re.compile(re.escape(role) + r"\.([0-9]+)\.pem")
-    found = {
-        int(match[1]): path
-        for path in directory.glob(f"{role}.*.pem")
-        if (match := numbered.fullmatch(path.name))
-    }
-    return [found[number] for number in sorted(found, reverse=True)]
-
-
 def make_missing(directory: Path, recipes: Mapping[str, Callable[[], bytes]]) -> None:
     """One process makes, the others wait and find. A directory that is complete is not written
     to, so it may be read-only."""
-    if _missing(directory, recipes):
-        for each in (directory.parent, directory):
-            each.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with file_lock(directory / ".lock"):
+    if not directory.is_dir() or _missing(directory, recipes):
+        with sole_maker(directory):
             for role in _missing(directory, recipes):
-                _write(directory / f"{role}.1.pem", recipes[role]())
+                write_key(directory / next_name(role, {}), recipes[role]())
+
+
+@contextmanager
+def sole_maker(directory: Path) -> Iterator[None]:
+    """Alone among processes, in a directory that exists."""
+    for each in (directory.parent, directory):
+        each.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with file_lock(directory / ".lock"):
+        yield
 
 
 def _missing(directory: Path, roles: Iterable[str]) -> Sequence[str]:
-    return [role for role in roles if not files_of(directory, role)]
+    found = files_in(directory)
+    return [role for role in roles if role not in found]
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_key(path: Path, content: bytes) -> None:
     """Whole or not at all, also if the machine stops in the middle."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     unfinished.unlink(missing_ok=True)

@@ -1,68 +1,87 @@
 """Key material of this installation: a directory for each pool, made when the pool is first used.
 
-Owns which files there are and what they mean; ``key_making.py`` makes them. The files of a role
-are numbered and the highest number comes first, so a rotation adds a file and retiring a key
-removes one. A file is never changed and never made anew:
-
-``id-token.<alg>.<n>.pem``, ``access-token.<alg>.<n>.pem``
-    a private key each: an ID token is signed by another key than an access token
-``saml-signing.<n>.pem``, ``saml-encryption.<n>.pem``
-    a private key and its self-signed certificate
+Owns what is read, and when: files that appear or go are noticed at the next use, without a restart,
+so that all processes of a machine change over in the same moment. A file is never changed and never
+made anew. Names of files are in ``key_files.py``, single files are read in ``key_reading.py``,
+made in ``key_making.py``, and exchanged for others in ``key_rotation.py``.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
-from typing import cast
-
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
 
 from broker.model.errors import StoreUnavailableError
 from broker.model.pool import SigningAlgorithm, UserPool
-from broker.model.tokens import CertifiedKey, PoolKeys, SigningKey
+from broker.model.tokens import CertifiedKey, PoolKeys
 from broker.ports import Clock
+from broker.stores.key_files import (
+    SAML_ENCRYPTION,
+    SAML_ROLES,
+    SAML_SIGNING,
+    TOKEN_ROLES,
+    Files,
+    files_in,
+    provider_role,
+    token_role,
+)
 from broker.stores.key_making import (
-    PrivateKey,
     certified_pem,
-    files_of,
     make_missing,
-    private_pem,
     token_key_pem,
 )
+from broker.stores.key_reading import (
+    UnusableFileError,
+    certified_key,
+    signing_key,
+    token_files,
+)
 
-TOKEN_ROLES = ("id-token", "access-token")
-SAML_ROLES = ("saml-signing", "saml-encryption")
+_log = logging.getLogger(__name__)
 
 
-class _UnusableFileError(Exception):
-    """Somebody has to look at it: the broker does not replace a key."""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read from a directory as it was at that moment."""
+
+    stamp: int
+    files: Files
+    keys: PoolKeys
 
 
 class FileKeyStore:
-    """``ports.KeyStore`` below one directory. A pool's keys are read once; make a new store to
-    read them again."""
+    """``ports.KeyStore`` below one directory."""
 
     def __init__(self, directory: Path, *, clock: Clock) -> None:
         self._directory = directory
         self._clock = clock
-        self._read: dict[tuple[str, SigningAlgorithm], PoolKeys] = {}
+        self._read: dict[tuple[str, SigningAlgorithm], _Read] = {}
+        self._certified: dict[Path, CertifiedKey] = {}
 
     def pool_keys(self, pool: UserPool) -> PoolKeys:
         """Raises ``StoreUnavailableError`` for a directory or a file that cannot be used."""
-        name = (pool.id, pool.signing_algorithm)
-        found = self._read.get(name)
-        return found or self._read.setdefault(name, self._load_or_make(pool))
+        return self._current(pool).keys
+
+    def provider_encryption(self, pool: UserPool, provider: str) -> Sequence[CertifiedKey]:
+        """Raises ``StoreUnavailableError`` for a file that cannot be used."""
+        paths = self._current(pool).files.get(provider_role(provider), ())
+        try:
+            return tuple(self._certified_key(path) for path in paths)
+        except (OSError, UnusableFileError) as error:
+            raise StoreUnavailableError(f"keys of pool {pool.id}: {error}") from error
+
+    def make_provider_encryption(self, pool: UserPool, provider: str) -> Sequence[CertifiedKey]:
+        """Raises ``StoreUnavailableError`` also where nothing can be written."""
+        certified = partial(certified_pem, common_name=pool.id, now=self._clock.now())
+        try:
+            make_missing(self._directory / pool.id, {provider_role(provider): certified})
+        except OSError as error:
+            raise StoreUnavailableError(f"keys of pool {pool.id}: {error}") from error
+        return self.provider_encryption(pool, provider)
 
     def make_all(self, pools: Iterable[UserPool]) -> None:
         """Make what is missing, so that no sign-in waits for it (a fifth of a second a pool)."""
@@ -77,80 +96,77 @@ class FileKeyStore:
         except OSError as error:
             raise StoreUnavailableError(f"keys: {error}") from error
 
-    def _load_or_make(self, pool: UserPool) -> PoolKeys:
-        directory = self._directory / pool.id
+    def _current(self, pool: UserPool) -> _Read:
+        """What was read last, unless the directory has changed since."""
+        name = (pool.id, pool.signing_algorithm)
+        last, directory = self._read.get(name), self._directory / pool.id
+        if last is None:
+            return self._read.setdefault(name, self._first(pool, directory))
+        stamp = _stamp(directory)
+        if stamp != last.stamp:
+            last = self._read[name] = self._again(pool, directory, last, stamp)
+        return last
+
+    def _first(self, pool: UserPool, directory: Path) -> _Read:
         try:
             make_missing(directory, self._recipes(pool))
-            return _load(directory, pool.signing_algorithm)
-        except (OSError, _UnusableFileError) as error:
+            stamp, files = _stamp(directory), files_in(directory)
+            return _Read(stamp, files, self._load(files, pool.signing_algorithm))
+        except (OSError, UnusableFileError) as error:
             raise StoreUnavailableError(f"keys of pool {pool.id}: {error}") from error
+
+    def _again(self, pool: UserPool, directory: Path, last: _Read, stamp: int) -> _Read:
+        """Files that are being copied may be read by halves: what is in use stays so until all is
+        well. Equal keys stay the same object, as what is made of them is kept with it."""
+        try:
+            files = files_in(directory)
+            keys = self._load(files, pool.signing_algorithm)
+        except (OSError, UnusableFileError) as error:
+            _log.error(
+                "keys_kept", extra={"pool": pool.id, "fault": str(error)}
+            )  # the fault says it all
+            return _Read(stamp, last.files, last.keys)
+        return _Read(stamp, files, last.keys if keys == last.keys else keys)
 
     def _recipes(self, pool: UserPool) -> Mapping[str, Callable[[], bytes]]:
         """Role -> what makes its first file."""
         token_key = partial(token_key_pem, pool.signing_algorithm)
         certified = partial(certified_pem, common_name=pool.id, now=self._clock.now())
         return {
-            **{_token_role(role, pool.signing_algorithm): token_key for role in TOKEN_ROLES},
+            **{token_role(role, pool.signing_algorithm): token_key for role in TOKEN_ROLES},
             **dict.fromkeys(SAML_ROLES, certified),
         }
 
-
-def _token_role(role: str, algorithm: SigningAlgorithm) -> str:
-    return f"{role}.{algorithm.value.lower()}"
-
-
-def _load(directory: Path, signing: SigningAlgorithm) -> PoolKeys:
-    """Keys of the algorithm the pool has left behind come last: they only verify."""
-    algorithms = sorted(SigningAlgorithm, key=lambda algorithm: algorithm is not signing)
-    id_token, access_token = (
-        tuple(
-            _signing_key(path, algorithm)
-            for algorithm in algorithms
-            for path in files_of(directory, _token_role(role, algorithm))
+    def _load(self, files: Files, signing: SigningAlgorithm) -> PoolKeys:
+        """Keys of the algorithm the pool has left behind come last: they only verify."""
+        id_token, access_token = (
+            tuple(
+                signing_key(path, algorithm)
+                for path, algorithm in token_files(files, role, signing)
+            )
+            for role in TOKEN_ROLES
         )
-        for role in TOKEN_ROLES
-    )
-    saml_signing, saml_encryption = (
-        tuple(_certified_key(path) for path in files_of(directory, role)) for role in SAML_ROLES
-    )
-    return PoolKeys(
-        id_token=id_token,
-        access_token=access_token,
-        saml_signing=saml_signing,
-        saml_encryption=saml_encryption,
-    )
+        saml_signing, saml_encryption = (
+            tuple(self._certified_key(path) for path in files.get(role, ()))
+            for role in (SAML_SIGNING, SAML_ENCRYPTION)
+        )
+        if not (id_token and access_token and saml_signing and saml_encryption):
+            raise UnusableFileError("a role has no file")
+        return PoolKeys(
+            id_token=id_token,
+            access_token=access_token,
+            saml_signing=saml_signing,
+            saml_encryption=saml_encryption,
+        )
+
+    def _certified_key(self, path: Path) -> CertifiedKey:
+        found = self._certified.get(path)
+        return found or self._certified.setdefault(path, certified_key(path))
 
 
-def _signing_key(path: Path, algorithm: SigningAlgorithm) -> SigningKey:
-    key = _private_key(path)
-    if not isinstance(key, _KEY_TYPES[algorithm]):
-        raise _UnusableFileError(f"{path.name} holds no key for {algorithm}")
-    return SigningKey(kid=key_id(key), algorithm=algorithm, private_pem=private_pem(key))
-
-
-_KEY_TYPES = {
-    SigningAlgorithm.RS256: rsa.RSAPrivateKey,
-    SigningAlgorithm.ES256: ec.EllipticCurvePrivateKey,
-}
-
-
-def key_id(key: PrivateKey) -> str:
-    """``kid``: base64 of the SHA-256 of the public key, which looks like Cognito's."""
-    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return b64encode(sha256(public).digest()).decode()
-
-
-def _certified_key(path: Path) -> CertifiedKey:
-    key = private_pem(_private_key(path))
+def _stamp(directory: Path) -> int:
+    """Changes when a file comes or goes; 0 where nothing can be seen."""
     try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    except ValueError as error:
-        raise _UnusableFileError(f"{path.name} holds no certificate: {error}") from error
-    return CertifiedKey(private_pem=key, certificate_pem=certificate.public_bytes(Encoding.PEM))
-
-
-def _private_key(path: Path) -> PrivateKey:
-    try:
-        return cast("PrivateKey", load_pem_private_key(path.read_bytes(), password=None))
-    except (TypeError, ValueError) as error:
-        raise _UnusableFileError(f"{path.name} holds no private key: {error}") from error
+        return directory.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -87,7 +87,9 @@ class SamlParty:
         return signer_of(self.keys.pool_keys(self.pool).saml_signing[0])
 
     def decryption_keys(self) -> Sequence[rsa.RSAPrivateKey]:
-        pairs = self.keys.pool_keys(self.pool).saml_encryption
+        """The provider's own, and those of the pool, which it may use as well."""
+        own = self.keys.provider_encryption(self.pool, self.provider.name)
+        pairs = (*own, *self.keys.pool_keys(self.pool).saml_encryption)
         return [rsa_private_key(pair.private_pem) for pair in pairs]
 
     def claim(self, kind: str, message_id: str, *, until: float) -> None:

@@ -28,7 +28,7 @@ _REGISTERED_CLAIMS = (
 
 
 class Documents:
-    """Bytes and ETag of each document, made when first asked for and kept."""
+    """Bytes and ETag of each document, made when first asked for and kept while they are true."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], tuple[bytes, str]] = {}
@@ -44,9 +44,9 @@ class Documents:
 
     def jwks(self, broker: Broker, site: Site, pool_id: str | None = None) -> Response:
         _require_own(site, pool_id)
-        document = self._kept.get(("jwks", site.pool.id))
-        if document is None:
-            document = self._keep("jwks", site.pool, broker.issuers.of(site.pool).jwks)
+        document, newest = self._kept.get(("jwks", site.pool.id)), broker.issuers.of(site.pool).jwks
+        if document is None or document[0] is not newest:
+            document = self._keep("jwks", site.pool, newest)
         return _json_document(document)
 
     def _keep(self, name: str, pool: UserPool, body: bytes) -> tuple[bytes, str]:

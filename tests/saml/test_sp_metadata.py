@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from lxml import etree
 from saml2 import BINDING_HTTP_POST, md
 
+from broker.model.pool import Organization
 from broker.model.tokens import CertifiedKey
 from broker.saml.signature import signed_view
 from broker.saml.signing import signer_of
@@ -84,3 +86,35 @@ def test_it_can_be_signed() -> None:
 def test_equal_facts_are_equal_bytes() -> None:
     assert sp_metadata(PROVIDER) == sp_metadata(PROVIDER)
     assert builders.SP.encode() in sp_metadata(PROVIDER)
+
+
+def test_how_long_it_is_good_for() -> None:
+    """As long as a certificate in it, so that who imported it once is not cut off sooner."""
+    body = certificate(rsa_key("later"), days=800)
+    longer = f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n".encode()
+    rolling = replace(PROVIDER, signing=(*PROVIDER.signing, longer))
+    for provider, end in (
+        (PROVIDER, builders.at(365 * 86400)),
+        (rolling, builders.at(800 * 86400)),
+    ):
+        root = parse(sp_metadata(provider))
+        assert (root.get("validUntil"), root.get("cacheDuration")) == (end, "P1D")
+
+
+def test_who_runs_it_if_that_is_known() -> None:
+    assert b"Organization" not in sp_metadata(PROVIDER)
+    organization = Organization(name="A & B", display_name="A and B", url="https://ab.example")
+    entity = md.entity_descriptor_from_string(
+        sp_metadata(replace(PROVIDER, organization=organization))
+    )
+    told = entity.organization
+    assert [name.text for name in told.organization_name] == ["A & B"]
+    assert [name.text for name in told.organization_display_name] == ["A and B"]
+    assert [url.text for url in told.organization_url] == ["https://ab.example"]
+
+
+def test_equal_facts_are_equal_bytes_also_when_signed() -> None:
+    pair = CertifiedKey(
+        private_pem=pem(rsa_key("pool")), certificate_pem=certificate_pem(rsa_key("pool"))
+    )
+    assert sp_metadata(PROVIDER, signer_of(pair)) == sp_metadata(PROVIDER, signer_of(pair))

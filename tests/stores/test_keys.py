@@ -168,6 +168,88 @@ class TestReading:
         assert certificate.not_valid_after_utc == now + timedelta(days=3650)
 
 
+class TestFollowing:
+    """Files that come and go are noticed by whoever holds a store already."""
+
+    def test_a_key_that_comes_and_goes(
+        self, store: FileKeyStore, directory: Path, tmp_path: Path
+    ) -> None:
+        first = store.pool_keys(POOL)
+        FileKeyStore(tmp_path / "other", clock=ManualClock()).pool_keys(POOL)
+        source = tmp_path / "other" / POOL.id / "id-token.es256.1.pem"
+        added = source.rename(directory / POOL.id / "id-token.es256.2.pem")
+        second = store.pool_keys(POOL)
+        assert second.id_token[1:] == first.id_token
+        assert store.pool_keys(POOL) is second
+        added.unlink()
+        assert store.pool_keys(POOL) == first
+
+    def test_the_object_stays_while_the_keys_do(self, store: FileKeyStore, directory: Path) -> None:
+        first = store.pool_keys(POOL)
+        (directory / POOL.id / "notes.txt").write_text("mine")
+        assert store.pool_keys(POOL) is first
+
+    @pytest.mark.parametrize("content", [b"", b"-----BEGIN PRI", None])
+    def test_what_cannot_be_used_changes_nothing(
+        self,
+        store: FileKeyStore,
+        directory: Path,
+        content: bytes | None,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        first = store.pool_keys(POOL)
+        if content is None:
+            for path in (directory / POOL.id).glob("saml-*"):
+                path.unlink()
+        else:
+            (directory / POOL.id / "id-token.es256.2.pem").write_bytes(content)
+        for _ in range(3):
+            assert store.pool_keys(POOL) is first
+        assert caplog.messages == ["keys_kept"]
+
+    def test_a_directory_that_is_away_changes_nothing(
+        self, store: FileKeyStore, directory: Path
+    ) -> None:
+        first = store.pool_keys(POOL)
+        (directory / POOL.id).rename(directory / "away")
+        assert store.pool_keys(POOL) is first
+
+
+class TestProviders:
+    """Encryption pairs that one provider has for itself."""
+
+    @pytest.mark.parametrize(
+        "name", ["Corp", "a.1", "Größe", "a/../b", "[*]", "x" * 32, "漢" * 128, "..."]
+    )
+    def test_one_is_made_when_it_is_asked_for(self, store: FileKeyStore, name: str) -> None:
+        assert store.provider_encryption(POOL, name) == ()
+        (made,) = store.make_provider_encryption(POOL, name)
+        assert store.make_provider_encryption(POOL, name) == (made,)
+        assert store.provider_encryption(POOL, name) == (made,)
+        assert store.provider_encryption(POOL, name + "2") == ()
+        assert made not in store.pool_keys(POOL).saml_encryption
+
+    def test_other_processes_see_it(self, directory: Path) -> None:
+        one, two = (FileKeyStore(directory, clock=ManualClock()) for _ in range(2))
+        keys = two.pool_keys(POOL)
+        assert two.provider_encryption(POOL, "Corp") == ()
+        made = one.make_provider_encryption(POOL, "Corp")
+        assert two.provider_encryption(POOL, "Corp") == made
+        assert two.pool_keys(POOL) is keys
+
+    def test_where_none_can_be_made(self, store: FileKeyStore, directory: Path) -> None:
+        store.pool_keys(POOL)
+        (directory / POOL.id).rename(directory / "away")
+        (directory / POOL.id).write_text("a file")
+        with pytest.raises(StoreUnavailableError):
+            store.make_provider_encryption(POOL, "Corp")
+
+    def test_a_file_that_cannot_be_used(self, store: FileKeyStore, directory: Path) -> None:
+        (directory / POOL.id / "saml-encryption@Corp.1.pem").write_text("nothing")
+        with pytest.raises(StoreUnavailableError, match="Corp"):
+            store.provider_encryption(POOL, "Corp")
+
+
 class TestRefusing:
     """A file that cannot be read is somebody's mistake; a new key would hide it for ever."""
 

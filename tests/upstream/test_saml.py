@@ -54,6 +54,9 @@ class Keys:
         pair = certified("pool")
         return PoolKeys(id_token=(), access_token=(), saml_signing=(pair,), saml_encryption=(pair,))
 
+    def provider_encryption(self, pool: UserPool, provider: str) -> tuple[CertifiedKey, ...]:
+        return ()
+
 
 @dataclass
 class Seen:
