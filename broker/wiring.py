@@ -117,9 +117,7 @@ def build(settings: Settings, *, clock: Clock | None = None, renew_since: float 
         flow=flow,
         sessions=sessions,
         sign_out=SignOut(sessions=sessions, pending=stores.single_use, upstreams=upstreams),
-        provider_sign_out=ProviderSignOut(
-            sessions=stores.sessions, directory=stores.directory, refresh_tokens=stores.grants
-        ),
+        provider_sign_out=ProviderSignOut(sessions=stores.sessions, accounts=accounts),
         saml_logouts=SamlLogouts(upstreams=upstreams, metadata=metadata),
         oidc_logouts=OidcLogouts(upstreams=upstreams, replay=stores.replay, clock=clock),
         issuers=issuers,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from broker.login import events
+from broker.login.accounts import Accounts
 from broker.login.events import Step
 from broker.login.flow import SignInRefusedError
 from broker.login.sessions import Sessions
@@ -28,11 +29,9 @@ from broker.ports import (
     Kind,
     LogoutCapable,
     ProviderLogouts,
-    RefreshTokenStore,
     SessionStore,
     SingleUseStore,
     Upstreams,
-    UserDirectory,
 )
 
 _encode = msgspec.json.Encoder().encode
@@ -125,8 +124,7 @@ class ProviderSignOut:
     """An identity provider ends what it began: sessions and refresh tokens of one of its people."""
 
     sessions: SessionStore
-    directory: UserDirectory
-    refresh_tokens: RefreshTokenStore
+    accounts: Accounts
 
     def accept(
         self, pool: UserPool, logouts: ProviderLogouts, callback: Callback
@@ -140,9 +138,9 @@ class ProviderSignOut:
         except UpstreamError as error:
             raise refused_sign_out(pool, error, None) from error
         self.sessions.end_for(pool.id, provider, wish.subject)
-        user = self.directory.find(pool.id, provider, wish.subject)
+        user = self.accounts.directory.find(pool.id, provider, wish.subject)
         if user is not None:
-            self.refresh_tokens.revoke_user(pool.id, user.sub)
+            self.accounts.sign_out_everywhere(pool, user)
         events.signed_out_by_provider(pool, provider)
         return wish.answer
 

@@ -93,6 +93,9 @@ def _completed(
     """The provider's answer is checked, the browser signed in, the app answered."""
     callback = Callback(base_url=site.base_url, params=params.values)
     answer, session = broker.flow.complete(site.pool, transaction, callback)
+    replaced = context.session_cookie(request)
+    if replaced is not None:
+        broker.sessions.end(site.pool, replaced)
     response = errors.to_app(transaction.request.redirect, answer)
     context.sign_in_browser(response, site, session, broker.clock)
     return response

@@ -107,6 +107,16 @@ def test_max_age_asks_for_a_fresh_sign_in(world: World) -> None:
     assert not is_answered_at_once(world, browser, max_age="9")
 
 
+def test_a_new_sign_in_ends_the_session_it_replaces(world: World) -> None:
+    browser = world.browser()
+    world.sign_in(browser)
+    old = browser.cookies["cognito"].value
+    form = world.idp.post(world.begin(browser, prompt="login"), name_id="alice")
+    browser.post("/saml2/idpresponse", form, cross_site=False)
+    browser.cookies["cognito"].value = old
+    assert not is_answered_at_once(world, browser)
+
+
 def test_a_made_up_cookie_is_nobody(world: World) -> None:
     browser = world.browser()
     world.sign_in(browser)

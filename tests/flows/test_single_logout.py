@@ -162,6 +162,13 @@ def test_the_provider_ends_every_session_and_refresh_token_of_its_person(slo: Wo
     assert refresh(slo, others).status_code == 200
 
 
+def test_a_code_on_its_way_is_ended_too(slo: World) -> None:
+    code = slo.sign_in(slo.browser(), name_id="alice")["code"]
+    slo.clock.advance(1)
+    ask(slo)
+    assert slo.redeem(code).json["error"] == "invalid_grant"
+
+
 def refresh(world: World, tokens: dict[str, Any]) -> TestResponse:
     fields = {
         "grant_type": "refresh_token",
