@@ -140,6 +140,7 @@ class Reason(StrEnum):
     SAML_REPLAY = "saml_replay"
     SAML_UNSOLICITED = "saml_unsolicited"
     SAML_ISSUED_TOO_LONG_AGO = "saml_issued_too_long_ago"
+    SAML_AUTHN_TOO_OLD = "saml_authn_too_old"
 
     # A SAML provider's metadata.
     SAML_METADATA_UNAVAILABLE = "saml_metadata_unavailable"

@@ -79,6 +79,14 @@ class AuthorizationRequest:
     lang: str | None = None
     resource: str | None = None
 
+    @property
+    def oldest_sign_in(self) -> int | None:
+        """How many seconds old a sign-in at the provider may be; None: the app does not mind.
+
+        ``prompt=login`` means a new one (OIDC Core 3.1.2.1).
+        """
+        return 0 if self.max_age is None and "login" in self.prompt else self.max_age
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamRequest:

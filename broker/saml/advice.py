@@ -39,5 +39,6 @@ ADVICE = {
     Reason.SAML_ASSERTION_MALFORMED: "The provider's software wrote something SAML does not allow.",
     Reason.SAML_REPLAY: "The same assertion came twice: was a page sent again?",
     Reason.SAML_UNSOLICITED: "Set IDPInit to true to let sign-in begin at the provider.",
+    Reason.SAML_AUTHN_TOO_OLD: "Let the provider heed ForceAuthn, and set AuthnInstant to the new sign-in.",
     Reason.SAML_ISSUED_TOO_LONG_AGO: "Deliver the answer within six minutes, and set the clocks.",
 }

@@ -149,7 +149,7 @@ class CodeFlow:
         ]
         if dialect.prompt and any(prompts):
             hints[dialect.prompt] = " ".join(dict.fromkeys(filter(None, prompts)))
-        age = max_age(request)
+        age = request.oldest_sign_in
         if dialect.max_age and age is not None:
             hints["max_age"] = str(age)
         return hints
@@ -215,11 +215,6 @@ def bearer(access_token: str) -> dict[str, str]:
 def with_query(url: str, parameters: Mapping[str, str]) -> str:
     """``url`` with ``parameters`` behind the query it may have."""
     return f"{url}{'&' if '?' in url else '?'}{urlencode(parameters, errors='surrogateescape')}"
-
-
-def max_age(request: AuthorizationRequest) -> int | None:
-    """How old the sign-in at the provider may be: ``prompt=login`` means a new one."""
-    return 0 if request.max_age is None and "login" in request.prompt else request.max_age
 
 
 def _challenge(verifier: str) -> str:

@@ -25,7 +25,7 @@ from broker.model.pool import IdentityProvider, OAuthSettings, UserPool
 from broker.ports import Clock, Upstream
 from broker.upstream.claims import claim_values
 from broker.upstream.client_auth import Authenticate, configured
-from broker.upstream.code_flow import NONCE, CodeFlow, Dialect, Tokens, max_age, with_query
+from broker.upstream.code_flow import NONCE, CodeFlow, Dialect, Tokens, with_query
 from broker.upstream.discovery import Discovery, ProviderMetadata
 from broker.upstream.failures import refused
 from broker.upstream.http import HttpClient
@@ -217,7 +217,7 @@ class OidcUpstream:
     ) -> IdToken:
         if tokens.id_token is None:
             raise refused(Reason.OIDC_TOKEN_ANSWER, expected="an id_token (scope openid)")
-        age = max_age(transaction.request) if self.traits.dialect.max_age else None
+        age = transaction.request.oldest_sign_in if self.traits.dialect.max_age else None
         return verified(
             tokens.id_token,
             self._rules(metadata),

@@ -63,6 +63,7 @@ class SamlUpstream(SamlParty):
         if not encoded:
             raise refused(Reason.PARAMETER_MISSING, RESPONSE, "none")
         assertion = self._read(encoded, transaction)
+        self._is_as_recent_as_asked(assertion, transaction)
         self.claim("saml", assertion.id, until=assertion.usable_until)
         return self._identity(assertion)
 
@@ -99,8 +100,21 @@ class SamlUpstream(SamlParty):
         return request.login_hint if self.settings.send_login_hint else None
 
     def _must_authenticate(self, request: AuthorizationRequest) -> bool:
-        """OIDC Core 3.1.2.1: ``prompt=login`` and ``max_age=0`` want the person asked again."""
-        return self.settings.force_authn or "login" in request.prompt or request.max_age == 0
+        """OIDC Core 3.1.2.1: ``prompt=login`` wants the person asked again, and so does ``max_age``
+        when no session here is young enough: SAML has no way to say how old one there may be."""
+        return self.settings.force_authn or request.oldest_sign_in is not None
+
+    def _is_as_recent_as_asked(self, assertion: Assertion, transaction: Transaction) -> None:
+        """A provider that passes over ForceAuthn must not pass an old sign-in off as a new one."""
+        age, at = transaction.request.oldest_sign_in, assertion.authn_instant
+        if age is None or at is None or not transaction.solicited:
+            return
+        if at < transaction.created_at - age - self.skew:
+            raise refused(
+                Reason.SAML_AUTHN_TOO_OLD,
+                f"a sign-in at most {age} s before {transaction.created_at}",
+                f"AuthnInstant {at:.0f}",
+            )
 
     def _read(self, encoded: str, transaction: Transaction) -> Assertion:
         """A signature with an unknown key may be the first with a new one: the metadata is asked

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from tests.kit.world import World, saml_provider
+from broker.model.errors import Reason
+from tests.kit.refusals import reason_logged
+from tests.kit.world import World, callback, saml_provider
 
 PROTOCOL = "{urn:oasis:names:tc:SAML:2.0:protocol}"
 ASSERTION = "{urn:oasis:names:tc:SAML:2.0:assertion}"
@@ -41,6 +43,7 @@ def test_the_plain_request_has_nothing_but_the_issuer(asked: Callable[..., Any])
     [
         ({"prompt": "login"}, {}),
         ({"max_age": "0"}, {}),
+        ({"max_age": "300"}, {}),
         ({}, {"ForceAuthn": "true"}),
     ],
 )
@@ -48,6 +51,29 @@ def test_a_fresh_sign_in_is_asked_for(
     asked: Callable[..., Any], params: dict[str, str], details: dict[str, str]
 ) -> None:
     assert asked(params, **details).get("ForceAuthn") == "true"
+
+
+@pytest.mark.parametrize(
+    ("params", "age", "good"),
+    [
+        ({"prompt": "login"}, 60, True),
+        ({"prompt": "login"}, 600, False),
+        ({"max_age": "300"}, 400, True),
+        ({"max_age": "300"}, 430, False),
+        ({}, 36000, True),
+    ],
+)
+def test_an_old_sign_in_is_not_passed_off_as_a_new_one(
+    world: World, caplog: pytest.LogCaptureFixture, params: dict[str, str], age: int, good: bool
+) -> None:
+    """Two minutes more than asked for, since clocks differ."""
+    browser = world.browser()
+    request = world.begin(browser, **params)
+    form = world.idp.post(request, name_id="alice", authn_instant=world.clock.now() - age)
+    answer = callback(browser.post("/saml2/idpresponse", form))
+    assert ("code" in answer) is good
+    if not good:
+        assert reason_logged(caplog) == Reason.SAML_AUTHN_TOO_OLD
 
 
 def test_a_hint_names_the_subject_where_that_is_configured(asked: Callable[..., Any]) -> None:

@@ -212,6 +212,7 @@ def test_a_request_is_posted_where_nothing_else_is_taken(sign_requests: bool) ->
         ({}, replace(ASKED, prompt=("login",))),
         ({}, replace(ASKED, prompt=("consent", "login"))),
         ({}, replace(ASKED, max_age=0)),
+        ({}, replace(ASKED, max_age=60)),
     ],
 )
 def test_the_person_is_asked_again(
@@ -222,7 +223,7 @@ def test_the_person_is_asked_again(
 
 
 def test_other_prompts_do_not_force() -> None:
-    asked = replace(ASKED, prompt=("select_account",), max_age=60)
+    asked = replace(ASKED, prompt=("select_account", "consent"))
     assert message_in(connector().begin("t", asked, BASE).url).get("ForceAuthn") is None
 
 
