@@ -63,10 +63,20 @@ def test_no_other_scope_is_given(world: World, scope: str) -> None:
     assert (response.status_code, body(response)["error"]) == (400, "invalid_scope")
 
 
+@pytest.mark.parametrize("scope", ["api/write", "api/read api/write"])
+def test_a_scope_that_exists_but_is_not_the_clients_is_refused(
+    new_world: Callable[..., World], scope: str
+) -> None:
+    reader = {**MACHINE, "AllowedOAuthScopes": ["api/read"]}
+    world = new_world(clients=[reader], pool={"ResourceServers": [{**API, "Scopes": SCOPES}]})
+    assert body(granted(world, scope=scope))["error"] == "invalid_scope"
+
+
 def test_a_user_scope_of_the_client_is_refused_too(new_world: Callable[..., World]) -> None:
     odd = {**MACHINE, "AllowedOAuthScopes": ["openid", "api/read"]}
     world = new_world(clients=[odd])
-    assert body(granted(world, scope="openid"))["error"] == "invalid_scope"
+    for scope in ("openid", "openid api/read"):
+        assert body(granted(world, scope=scope))["error"] == "invalid_scope"
     answer = body(granted(world))
     assert world.verified(answer["access_token"])["scope"] == "api/read"
 

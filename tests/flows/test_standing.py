@@ -82,6 +82,15 @@ def test_a_code_from_before_disabling_stays_worthless_when_enabled_again(app: Ap
     assert body(app.redeem(code))["error"] == "invalid_grant"
 
 
+def test_the_users_own_mark_is_enough_to_kill_a_refresh_token(app: App) -> None:
+    token = app.tokens()["refresh_token"]
+    app.world.clock.advance(1)
+    _, user = alice(app)
+    now = int(app.world.clock.now())
+    app.world.broker.directory.sign_out_everywhere(POOL_ID, user.sub, now=now)
+    assert body(app.refresh(token))["error"] == "invalid_grant"
+
+
 # -- stores that do not answer ---------------------------------------------------------------
 
 

@@ -147,6 +147,12 @@ def test_an_id_token_signed_by_the_access_key_is_none_either() -> None:
     assert refused(forged) == "token_not_ours"
 
 
+def test_an_access_token_signed_by_the_id_key_is_none_either() -> None:
+    claims = OURS.verify_access_token(OURS.issue(authorized()).access_token)
+    assert OURS.verify_access_token(OURS._access_signers[0].sign(claims))
+    assert refused(OURS._id_signers[0].sign(claims)) == "token_not_ours"
+
+
 def test_another_issuers_token_refuses_even_with_our_key() -> None:
     other = replace(OURS, pool=pool(CLIENT, issuer="https://other.example/pool"))
     assert refused(other.issue(authorized()).access_token) == "token_not_ours"
