@@ -263,6 +263,16 @@ def test_with_oidc_conformance_user_info_has_exactly_the_claims_of_the_scopes(
     assert attributes(user_info(scopes, conformance=Conformance.OIDC)) == shown
 
 
+@pytest.mark.parametrize("scopes", ["openid", "openid email", "openid profile email"])
+def test_read_attributes_limit_user_info_in_every_scope(scopes: str) -> None:
+    reader = client(read_attributes=frozenset({"email", "email_verified"}))
+    assert attributes(user_info(scopes, reader)) <= {"email", "email_verified"}
+    assert attributes(user_info(scopes, reader, conformance=Conformance.OIDC)) <= {
+        "email",
+        "email_verified",
+    }
+
+
 def test_with_oidc_conformance_user_info_has_json_types() -> None:
     shown = user_info("openid email profile phone", conformance=Conformance.OIDC)
     assert shown["email_verified"] is True
