@@ -12,16 +12,9 @@ import click
 from broker import __version__
 from broker.cli.check import check
 from broker.cli.keys import keys
+from broker.cli.options import CONFIG, explained
 from broker.cli.saml import saml
 from broker.cli.users import users
-from broker.model.errors import ConfigurationError, StoreUnavailableError
-
-_CONFIG = click.option(
-    "--config",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The configuration file (YAML).",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,7 +24,7 @@ def main() -> None:
 
 
 @main.command()
-@_CONFIG
+@CONFIG
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 256))
@@ -54,12 +47,8 @@ def serve(
         tls=None if tls_cert is None or tls_key is None else (tls_cert, tls_key),
     )
     try:
-        server.serve(lambda: settings.load(config, os.environ, port=port), listener)
-    except ConfigurationError as error:
-        _fail_configuration(config, error)
-    except StoreUnavailableError as error:
-        first_line = str(error).partition("\n")[0]
-        raise click.ClickException(f"{first_line}. Nothing was started.") from error
+        with explained(config):
+            server.serve(lambda: settings.load(config, os.environ, port=port), listener)
     except server.AddressInUseError as error:
         raise click.ClickException(f"cannot listen on {error}. Choose another --port.") from error
 
@@ -76,9 +65,3 @@ main.add_command(check)
 main.add_command(keys)
 main.add_command(users)
 main.add_command(saml)
-
-
-def _fail_configuration(config: Path, error: ConfigurationError) -> None:
-    for fault in error.faults:
-        click.echo(f"fault  {fault}", err=True)
-    raise click.ClickException(f"{config}: {len(error.faults)} fault(s); nothing was started.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from broker.model.errors import ConfigurationError
+from broker.cli.options import CONFIG, explained, load
 
 if TYPE_CHECKING:
     from broker.settings import Settings
@@ -18,12 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--config",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The configuration file (YAML).",
-)
+@CONFIG
 @click.option("--offline", is_flag=True, help="Do not look at the providers' metadata.")
 def check(*, config: Path, offline: bool) -> None:
     """Report every fault of a configuration at once; exit 1 if there is any.
@@ -31,14 +25,8 @@ def check(*, config: Path, offline: bool) -> None:
     Looks at the metadata of each SAML provider too: keys that expire, endpoints that are missing,
     addresses that do not answer.
     """
-    from broker import settings
-
-    try:
-        loaded = settings.load(config, os.environ)
-    except ConfigurationError as error:
-        for fault in error.faults:
-            click.echo(f"fault    {fault}", err=True)
-        raise click.ClickException(f"{config}: {len(error.faults)} fault(s).") from error
+    with explained(config):
+        loaded = load(config)
     for warning in loaded.warnings:
         click.echo(f"warning  {warning}")
     remarks = [] if offline else list(_remarks(loaded))

@@ -6,7 +6,6 @@ refuses nobody stands in ``stores/key_rotation.py``, and in docs/operations.md f
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,18 +14,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from broker.model.errors import ConfigurationError, StoreUnavailableError
+from broker.cli.options import CONFIG, explained, load
+from broker.model.errors import StoreUnavailableError
 from broker.model.pool import UserPool
 
 if TYPE_CHECKING:
     from broker.stores.key_rotation import KeyEntry, KeyRotation
 
-_CONFIG = click.option(
-    "--config",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The configuration file (YAML).",
-)
 _POOL = click.option("--pool", "pool_id", help="One pool's Id; otherwise all pools.")
 
 _AFTER_ROTATE = """
@@ -45,7 +39,7 @@ def keys() -> None:
 
 
 @keys.command("list")
-@_CONFIG
+@CONFIG
 @_POOL
 def list_(config: Path, pool_id: str | None) -> None:
     """Show every key: its role, state, id, age and expiry."""
@@ -55,7 +49,7 @@ def list_(config: Path, pool_id: str | None) -> None:
 
 
 @keys.command()
-@_CONFIG
+@CONFIG
 @_POOL
 def rotate(config: Path, pool_id: str | None) -> None:
     """Add a key to each role. Nothing is taken away, so nobody is refused."""
@@ -66,7 +60,7 @@ def rotate(config: Path, pool_id: str | None) -> None:
 
 
 @keys.command()
-@_CONFIG
+@CONFIG
 @_POOL
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def retire(config: Path, pool_id: str | None, *, yes: bool) -> None:
@@ -96,15 +90,11 @@ def _is_terminal() -> bool:
 @contextmanager
 def _opened(config: Path, pool_id: str | None) -> Iterator[tuple[KeyRotation, Sequence[UserPool]]]:
     """The keys of this installation, and the pools that are meant."""
-    from broker import settings
     from broker.stores.key_rotation import KeyRotation
     from broker.wiring import SystemClock
 
-    try:
-        loaded = settings.load(config, os.environ)
-    except ConfigurationError as error:
-        faults = "\n".join(error.faults)
-        raise click.ClickException(f"{config} has faults:\n{faults}") from error
+    with explained(config):
+        loaded = load(config)
     pools = [pool for pool in loaded.pools.values() if pool_id in (None, pool.id)]
     if not pools:
         raise click.UsageError(f"--pool must be one of: {', '.join(loaded.pools)}.")

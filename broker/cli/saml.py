@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from broker.model.errors import ConfigurationError, UpstreamError
+from broker.cli.options import CONFIG, explained, load
+from broker.model.errors import UpstreamError
 
 if TYPE_CHECKING:
     from broker.saml.explain import Finding
@@ -25,12 +25,7 @@ def saml() -> None:
 
 @saml.command()
 @click.argument("source", type=click.File("r"))
-@click.option(
-    "--config",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The configuration file (YAML).",
-)
+@CONFIG
 @click.option("--provider", required=True, help="The ProviderName that sent the message.")
 @click.option("--pool", "pool_id", help="The pool's Id; needed when there are several.")
 @click.option("--request-id", help="The ID of the AuthnRequest; else the one the message answers.")
@@ -78,14 +73,11 @@ def explain(
 
 def _party(config: Path, pool_id: str | None, provider: str) -> SamlParty:
     """The provider's connector, of the pool that is named or the only one."""
-    from broker import settings, wiring
+    from broker import wiring
     from broker.upstream.saml_party import SamlParty
 
-    try:
-        loaded = settings.load(config, os.environ)
-    except ConfigurationError as error:
-        faults = "\n".join(error.faults)
-        raise click.ClickException(f"{config} has faults:\n{faults}") from error
+    with explained(config):
+        loaded = load(config)
     pools = [pool for pool in loaded.pools.values() if pool_id in (None, pool.id)]
     if len(pools) != 1:
         known = ", ".join(loaded.pools)

@@ -7,7 +7,6 @@ are those of the Cognito API and stand in ``login/accounts.py``, ``links.py`` an
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from broker.model.errors import ConfigurationError, StoreUnavailableError
+from broker.cli.options import CONFIG, explained, load
 from broker.model.login import UserProfile
 from broker.model.pool import IdentityProvider, UserPool
 
@@ -24,12 +23,6 @@ if TYPE_CHECKING:
     from broker.login.broker import Broker
     from broker.login.user_import import Outcome
 
-_CONFIG = click.option(
-    "--config",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The configuration file (YAML).",
-)
 _POOL = click.option("--pool", "pool_id", help="The pool's Id; needed when there are several.")
 _USERNAME = click.argument("username")
 _PAGE = 60
@@ -42,7 +35,7 @@ def users() -> None:
 
 
 @users.command("list")
-@_CONFIG
+@CONFIG
 @_POOL
 @click.option("--starting-with", default="", help="Only user names that begin so.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
@@ -61,7 +54,7 @@ def list_(config: Path, pool_id: str | None, starting_with: str, limit: int | No
 
 
 @users.command()
-@_CONFIG
+@CONFIG
 @_POOL
 @_USERNAME
 def show(config: Path, pool_id: str | None, username: str) -> None:
@@ -82,7 +75,7 @@ def show(config: Path, pool_id: str | None, username: str) -> None:
 
 
 @users.command("import")
-@_CONFIG
+@CONFIG
 @click.option(
     "--file",
     "source",
@@ -115,7 +108,7 @@ def import_(config: Path, source: BinaryIO) -> None:
 
 
 @users.command()
-@_CONFIG
+@CONFIG
 @_POOL
 @_USERNAME
 def disable(config: Path, pool_id: str | None, username: str) -> None:
@@ -127,7 +120,7 @@ def disable(config: Path, pool_id: str | None, username: str) -> None:
 
 
 @users.command()
-@_CONFIG
+@CONFIG
 @_POOL
 @_USERNAME
 def enable(config: Path, pool_id: str | None, username: str) -> None:
@@ -139,7 +132,7 @@ def enable(config: Path, pool_id: str | None, username: str) -> None:
 
 
 @users.command()
-@_CONFIG
+@CONFIG
 @_POOL
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_USERNAME
@@ -165,7 +158,7 @@ _VALUE = click.option("--value", required=True, help="ProviderAttributeValue.")
 
 
 @users.command()
-@_CONFIG
+@CONFIG
 @_POOL
 @_PROVIDER
 @_ATTRIBUTE
@@ -189,7 +182,7 @@ def link(
 
 
 @users.command()
-@_CONFIG
+@CONFIG
 @_POOL
 @_PROVIDER
 @_ATTRIBUTE
@@ -209,18 +202,14 @@ def unlink(config: Path, pool_id: str | None, provider: str, attribute: str, val
 @contextmanager
 def _opened(config: Path) -> Iterator[Broker]:
     """The broker of a configuration, and its refusals as messages a person can act on."""
-    from broker import settings, wiring
+    from broker import wiring
     from broker.login.accounts import AccountError
 
     try:
-        loaded = settings.load(config, os.environ)
-        wiring.prepare(loaded)
-        yield wiring.build(loaded)
-    except ConfigurationError as error:
-        faults = "\n".join(f"fault  {fault}" for fault in error.faults)
-        raise click.ClickException(f"{config} cannot be used:\n{faults}") from error
-    except StoreUnavailableError as error:
-        raise click.ClickException(f"the database does not answer: {error}") from error
+        with explained(config):
+            loaded = load(config)
+            wiring.prepare(loaded)
+            yield wiring.build(loaded)
     except AccountError as error:
         raise click.ClickException(f"{error.message} ({error.name})") from error
 

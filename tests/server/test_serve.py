@@ -193,7 +193,7 @@ def test_a_database_that_is_away_is_said_in_one_line(tmp_path: Path) -> None:
         timeout=30,
     )
     assert ended.returncode == 1
-    assert ended.stderr.splitlines()[-1].startswith("Error: migration: ")
+    assert ended.stderr.splitlines()[-1].startswith("Error: the database does not answer: ")
     assert "Nothing was started." in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "a-password" not in ended.stderr
