@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import signal
 import socket
 import threading
@@ -82,7 +83,16 @@ def serve(load: Callable[[], Settings], listener: Listener) -> None:
     server.on_reload(current.reload)
     _log.info("serving", extra={"url": listener.url, "pools": len(settings.pools)})
     _share_with_workers()
+    os.register_at_fork(after_in_child=_end_at_once)
     server.serve(target_loader=current.application, wrap_loader=False)
+
+
+def _end_at_once() -> None:
+    """SIGTERM ends a worker that is still starting: it has no request to finish yet.
+
+    It would inherit the parent's handler, which means nothing to it, and be waited for in vain.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class _Current:
@@ -115,9 +125,6 @@ class _Current:
 
     def application(self) -> Callable[..., Any]:
         """Runs in each worker: connections and threads are made after the fork, never before."""
-        # granian's parent has set a handler that means nothing here, and its worker sets its own later:
-        # between the two there is no request to finish.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         settings = self._settings
         log.configure(settings.log_format)
         broker = wiring.build(settings, renew_since=self._reloaded_at)
