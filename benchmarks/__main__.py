@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks import floor, op, stall
+from benchmarks import floor, op, scale, stall
 from benchmarks.driver import Person, configuration
 from benchmarks.idp import Idp
 from benchmarks.processes import ServerProcess, broker, free_port
@@ -59,7 +59,18 @@ def main() -> None:
     parser.add_argument("--operations", nargs="+", choices=list(_BUDGETS), default=list(_BUDGETS))
     parser.add_argument("--stall", action="store_true", help="latency beside a stalled provider")
     parser.add_argument("--stores", choices=["sqlite", "servers", "both"], default="both")
+    parser.add_argument("--providers", type=int, help="compare one SAML provider with so many")
+    parser.add_argument("--metadata", choices=["inline", "files"], default="inline")
     options = parser.parse_args()
+    if options.providers:
+        scale.measure(
+            options.providers,
+            options.metadata,
+            workers=options.workers,
+            rounds=options.rounds,
+            seconds=options.seconds,
+        )
+        return
     least = floor.measure()
     print(f"floor: sign {least.sign:.3f} ms, verify {least.verify:.4f} ms\n", file=sys.stderr)
     print("| Operation | Stores | CPU ms | x floor | budget ms | per second at c=4 |")

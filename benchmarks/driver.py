@@ -99,15 +99,19 @@ class Person:
     idp: Idp
     op: Op
     name_id: str
+    host: str = "localhost"
     tokens: dict[str, str] = field(default_factory=dict)
     _local: threading.local = field(default_factory=threading.local)
 
     def saml_login(self) -> None:
         """Authorize, assertion consumer service, token: three requests."""
-        location, cookie = self._begin(SAML)
-        asked = self.idp.read(location)
+        self.saml_login_at(SAML, self.idp)
+
+    def saml_login_at(self, provider: str, idp: Idp) -> None:
+        location, cookie = self._begin(provider)
+        asked = idp.read(location)
         form = {
-            "SAMLResponse": self.idp.answer(asked, self.name_id),
+            "SAMLResponse": idp.answer(asked, self.name_id),
             "RelayState": asked.relay_state,
         }
         location, _ = self._redirect("POST", "/saml2/idpresponse", form, {"Cookie": cookie})
@@ -215,7 +219,7 @@ class Person:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
             self._local.connection = connection
         body = None if form is None else urlencode(form)
-        sent = {"Host": f"localhost:{self.port}", **(headers or {})}
+        sent = {"Host": f"{self.host}:{self.port}", **(headers or {})}
         if body is not None:
             sent["Content-Type"] = _FORM
         connection.request(method, path, body, sent)

@@ -78,7 +78,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class Idp:
-    """One key, one certificate."""
+    """One key, one certificate, one name."""
+
+    entity: str = _ENTITY
 
     key: rsa.RSAPrivateKey = field(
         default_factory=lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -99,7 +101,7 @@ class Idp:
         )
         body = base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
         return (
-            f'<EntityDescriptor xmlns="{_SAML}:metadata" entityID="{_ENTITY}">'
+            f'<EntityDescriptor xmlns="{_SAML}:metadata" entityID="{self.entity}">'
             f'<IDPSSODescriptor protocolSupportEnumeration="{_SAML}:protocol">'
             f'<KeyDescriptor use="signing"><KeyInfo xmlns="{_DSIG}"><X509Data><X509Certificate>'
             f"{body}</X509Certificate></X509Data></KeyInfo></KeyDescriptor>"
@@ -128,7 +130,7 @@ class Idp:
         facts = {
             "saml": _SAML,
             "saml_1_1": "urn:oasis:names:tc:SAML:1.1",
-            "issuer": _ENTITY,
+            "issuer": self.entity,
             "request": asked.id,
             "acs": asked.acs,
             "audience": asked.issuer,

@@ -1,6 +1,6 @@
 """Our own signatures: detached in a redirect, enveloped in a posted message.
 
-Loading a key costs milliseconds, so a ``MessageSigner`` is made once per key and kept.
+A ``MessageSigner`` is made once per key and kept, as libxmlsec takes its time to adopt a key.
 """
 
 from __future__ import annotations
@@ -72,7 +72,10 @@ def signer_of(key: CertifiedKey) -> MessageSigner:
 @lru_cache(maxsize=_SIGNERS)
 def rsa_private_key(pem: bytes) -> rsa.RSAPrivateKey:
     """A private key from its PEM. Raises ``ValueError`` or ``TypeError`` when it is no RSA key."""
-    key = serialization.load_pem_private_key(pem, password=None)
+    # The key store has read this key, and checked it; once more would take 14 ms.
+    key = serialization.load_pem_private_key(
+        pem, password=None, unsafe_skip_rsa_key_validation=True
+    )
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError("SAML keys of this installation are RSA keys")
     return key

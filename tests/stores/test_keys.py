@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from broker.model.errors import StoreUnavailableError
 from broker.model.pool import SigningAlgorithm, UserPool
+from broker.stores.key_making import private_pem
 from broker.stores.keys import FileKeyStore
 from tests.kit.clock import ManualClock
 
@@ -166,6 +167,29 @@ class TestReading:
         now = datetime.fromtimestamp(clock.now(), UTC)
         assert certificate.not_valid_before_utc < now
         assert certificate.not_valid_after_utc == now + timedelta(days=3650)
+
+
+class TestMangled:
+    def test_a_key_whose_parts_do_not_belong_together_refuses(
+        self, directory: Path, clock: ManualClock
+    ) -> None:
+        path = directory / POOL.id / "saml-signing.1.pem"
+        key = load_pem_private_key(path.read_bytes(), None)
+        assert isinstance(key, rsa.RSAPrivateKey)
+        numbers = key.private_numbers()
+        bad = rsa.RSAPrivateNumbers(
+            p=numbers.p,
+            q=numbers.q,
+            d=numbers.d ^ 2,
+            dmp1=numbers.dmp1 ^ 2,
+            dmq1=numbers.dmq1 ^ 2,
+            iqmp=numbers.iqmp,
+            public_numbers=numbers.public_numbers,
+        ).private_key(unsafe_skip_rsa_key_validation=True)
+        _, separator, certificate = path.read_bytes().partition(b"-----BEGIN CERTIFICATE")
+        path.write_bytes(private_pem(bad) + separator + certificate)
+        with pytest.raises(StoreUnavailableError, match="saml-signing"):
+            FileKeyStore(directory, clock=clock).pool_keys(POOL)
 
 
 class TestFollowing:
