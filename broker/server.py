@@ -22,9 +22,10 @@ from granian.constants import Interfaces, SSLProtocols
 from granian.log import LogLevels
 from granian.server import Server
 
-from broker import log, wiring
+from broker import log, metrics, wiring
 from broker.app import create_app
 from broker.login.broker import Broker
+from broker.metrics import MetricsListener
 from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.settings import Settings
 
@@ -42,6 +43,7 @@ class Listener:
     port: int
     workers: int
     tls: tuple[Path, Path] | None = None
+    metrics: MetricsListener | None = None
 
     @property
     def url(self) -> str:
@@ -83,8 +85,9 @@ def serve(load: Callable[[], Settings], listener: Listener) -> None:
     server.on_reload(current.reload)
     _log.info("serving", extra={"url": listener.url, "pools": len(settings.pools)})
     _share_with_workers()
-    os.register_at_fork(after_in_child=_end_at_once)
-    server.serve(target_loader=current.application, wrap_loader=False)
+    with metrics.exposed(listener.metrics):
+        os.register_at_fork(after_in_child=_end_at_once)
+        server.serve(target_loader=current.application, wrap_loader=False)
 
 
 def _end_at_once() -> None:
@@ -127,6 +130,7 @@ class _Current:
         """Runs in each worker: connections and threads are made after the fork, never before."""
         settings = self._settings
         log.configure(settings.log_format)
+        metrics.count_events()
         broker = wiring.build(settings, renew_since=self._reloaded_at)
         threading.Thread(target=_keep_up, args=(broker,), name="upkeep", daemon=True).start()
         return create_app(broker).wsgi_app

@@ -30,13 +30,26 @@ def main() -> None:
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 256))
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--metrics-host", default="127.0.0.1", show_default=True, help="Where /metrics listens."
+)
+@click.option("--metrics-port", type=click.IntRange(1, 65535), help="Off unless a port is given.")
 def serve(
-    *, config: Path, host: str, port: int, workers: int, tls_cert: Path | None, tls_key: Path | None
+    *,
+    config: Path,
+    host: str,
+    port: int,
+    workers: int,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    metrics_host: str,
+    metrics_port: int | None,
 ) -> None:
     """Serve the configured pools until SIGTERM. SIGHUP reads the configuration again."""
     # Until the server listens to it, it would end the process; what it asks for is being done.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from broker import server, settings
+    from broker.metrics import MetricsListener
 
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together.")
@@ -45,6 +58,9 @@ def serve(
         port=port,
         workers=workers,
         tls=None if tls_cert is None or tls_key is None else (tls_cert, tls_key),
+        metrics=None
+        if metrics_port is None
+        else MetricsListener(host=metrics_host, port=metrics_port),
     )
     try:
         with explained(config):

@@ -21,6 +21,12 @@ def report(
     copies: MetadataCopies, pool_id: str, provider: str, descriptor: IdpDescriptor, now: float
 ) -> None:
     """One line a day, on this machine, about a provider that will need new certificates."""
+    # For the metrics, which want to know it of everybody and all the time.
+    last = max(key.expires_at for key in descriptor.signing)
+    days_left = int((last - now) // _DAY)
+    _log.debug(
+        "saml_certificate", extra={"pool": pool_id, "provider": provider, "days_left": days_left}
+    )
     told = _news(descriptor, now)
     if told is not None and copies.first_today(now, told[0], pool_id, provider):
         event, at = told

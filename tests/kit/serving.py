@@ -8,7 +8,7 @@ import signal
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import Message
@@ -89,6 +89,7 @@ def serving(
     workers: int = 1,
     environ: Mapping[str, str] | None = None,
     tls: tuple[Path, Path] | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[Serving]:
     """Serve ``document`` until the block ends; healthy when the block begins."""
     port = port or free_port()
@@ -106,6 +107,7 @@ def serving(
     ]
     if tls is not None:
         command += ["--tls-cert", str(tls[0]), "--tls-key", str(tls[1])]
+    command += options
     environment = {
         **os.environ,
         "BROKER_STATE_DIR": str(folder / "var"),

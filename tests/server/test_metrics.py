@@ -1,0 +1,84 @@
+"""``/metrics``: on an address of its own, added up over the workers, about nobody in particular."""
+
+from __future__ import annotations
+
+import http.client
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit.servers import free_port, wait_until
+from tests.kit.serving import Serving, serving
+from tests.server.test_serve import document
+
+
+@pytest.fixture
+def counted(tmp_path: Path, certs: Path) -> Iterator[tuple[Serving, int]]:
+    """A broker of two workers, and the port of its metrics."""
+    port, metrics = free_port(), free_port()
+    options = ("--metrics-port", str(metrics))
+    config = document(port)
+    with serving(tmp_path, config, certs=certs, port=port, workers=2, options=options) as process:
+        yield process, metrics
+
+
+def read(port: int) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/metrics")
+    try:
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+def test_refusals_are_added_up_over_the_workers(counted: tuple[Serving, int]) -> None:
+    process, port = counted
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for _ in range(10):
+        body = "SAMLResponse=A&RelayState=B"
+        assert process.request("POST", "/saml2/idpresponse", body, form).status == 400
+    for _ in range(5):
+        assert process.get("/oauth2/authorize?client_id=nobody").status == 302
+
+    def is_counted() -> None:
+        text = read(port)
+        refused = (
+            r'broker_sign_ins_total\{.*outcome="refused",.*reason="transaction_unknown"\} 10\.0'
+        )
+        assert re.search(refused, text), text
+        assert re.search(r'broker_requests_refused_total\{reason="\w+"\} 5\.0', text), text
+
+    wait_until(is_counted, "the count")
+
+
+def test_certificates_are_told_by_their_days(counted: tuple[Serving, int]) -> None:
+    process, port = counted
+    sign_in = (
+        "/oauth2/authorize?client_id=web&response_type=code&scope=openid"
+        "&redirect_uri=https://app.example.test/callback&code_challenge_method=S256"
+        f"&code_challenge={'a' * 43}"
+    )
+    assert process.get(sign_in).status == 302
+
+    def is_told() -> None:
+        text = read(port)
+        assert re.search(r'certificate_days_left\{.*provider="Corp"\} [0-9.]+', text), text
+
+    wait_until(is_told, "the days")
+
+
+def test_the_public_listener_has_no_metrics(counted: tuple[Serving, int]) -> None:
+    process, _ = counted
+    assert process.get("/metrics").status == 404
+
+
+def test_nothing_is_left_when_it_ends(counted: tuple[Serving, int]) -> None:
+    import signal
+
+    process, port = counted
+    process.signal(signal.SIGTERM)
+    assert process.process.wait(timeout=30) == 0
+    with pytest.raises(OSError, match="refused"):
+        read(port)
