@@ -41,7 +41,7 @@ PATIENCE_WITH_COPY_SECONDS = 1.5
 HURRIED_AT_ONCE = 4
 """Sign-ins that may wait because of an unknown key: whoever makes such keys up must not be able to
 keep all threads waiting, one for each provider."""
-FETCHERS = 4
+FETCHERS = 2
 """Threads that fetch in the background."""
 
 _log = logging.getLogger(__name__)

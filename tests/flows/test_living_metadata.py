@@ -194,7 +194,7 @@ def another_entity(story: Story) -> None:
 
 
 def expired(story: Story) -> None:
-    story.attributes = ' validUntil="2001-01-01T00:00:00Z"'
+    story.attributes, story.keys = ' validUntil="2001-01-01T00:00:00Z"', (NEW,)
 
 
 def without_keys(story: Story) -> None:

@@ -166,7 +166,7 @@ class TestFetched:
             None,
             "",
             "<html>maintenance</html>",
-            document(more=f' validUntil="{builders.at(-1)}"'),
+            document("urn:expired", more=f' validUntil="{builders.at(-1)}"'),
             document().replace("X509Certificate", "Nothing"),
         ],
     )
@@ -483,6 +483,16 @@ class TestUnknownKeys:
         web.answer = self.ROLLED
         assert one.newer(POOL, REMOTE, old) is not None
         assert two.newer(POOL, REMOTE, old) is not None
+        assert web.visits == 2
+
+    def test_who_waited_for_the_turn_does_not_fetch_again(
+        self, metadata: SamlMetadata, web: Web, clock: ManualClock
+    ) -> None:
+        """Two processes met the key in the same moment: the second one gets the lock later."""
+        entity(metadata)
+        clock.advance(HURRY_SECONDS)
+        for _ in range(2):
+            metadata._renewal.renew(URL, hurried=True)
         assert web.visits == 2
 
     def test_a_large_document_is_fetched_less_often(
