@@ -63,10 +63,10 @@ def measure(providers: int, metadata: str, *, workers: int, rounds: int, seconds
             f"| {count} | {cost.ready_seconds:.1f} | {cost.start_mib:.0f} | {cost.one_provider_ms:.2f} | "
             f"{cost.all_providers_ms:.2f} | {cost.end_mib:.0f} |"
         )
-    ratios = [
-        c / costs[0].one_provider_ms for c in (costs[1].one_provider_ms, costs[1].all_providers_ms)
-    ]
-    print(f"\nlogin: {ratios[0]:.2f} x, at all in turn {ratios[1]:.2f} x", file=sys.stderr)
+    one, many = costs
+    ratio = many.one_provider_ms / one.one_provider_ms
+    in_turn = many.all_providers_ms / one.all_providers_ms
+    print(f"\nlogin: {ratio:.2f} x, at all in turn {in_turn:.2f} x", file=sys.stderr)
 
 
 def _cost(

@@ -8,13 +8,11 @@ processes of the machine share, are the memory behind it.
 
 from __future__ import annotations
 
-import logging
 import random
 import re
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -27,6 +25,7 @@ from broker.saml.metadata import IdpDescriptor, parse_idp_metadata
 from broker.saml.refusal import refused
 from broker.upstream import saml_expiry, saml_file
 from broker.upstream.saml_copies import MetadataCopies, Source
+from broker.upstream.saml_flights import Flights, in_background, in_parallel
 from broker.upstream.saml_renewal import Catalogue, Fetch, MetadataRenewal, User
 
 CAPACITY = 2_000
@@ -34,40 +33,6 @@ CAPACITY = 2_000
 LOOK_SECONDS = 60
 """How long a process does not look whether another one has a newer copy."""
 REPORT_SECONDS = 86400
-
-PATIENCE_SECONDS = 5.0
-"""How long a sign-in waits for metadata that it cannot do without; the fetch itself goes on."""
-PATIENCE_WITH_COPY_SECONDS = 1.5
-HURRIED_AT_ONCE = 4
-"""Sign-ins that may wait because of an unknown key: whoever makes such keys up must not be able to
-keep all threads waiting, one for each provider."""
-FETCHERS = 2
-"""Threads that fetch in the background."""
-
-_log = logging.getLogger(__name__)
-
-
-def in_background(work: Callable[[], None]) -> threading.Thread:
-    """On a thread of its own, which keeps no process alive."""
-    thread = threading.Thread(target=work, name="saml-metadata", daemon=True)
-    thread.start()
-    return thread
-
-
-def in_parallel(work: Callable[[str], None], items: Iterable[str]) -> None:
-    """A few at a time, on threads that keep no process alive; until all are done."""
-    waiting = deque(items)
-
-    def work_off() -> None:
-        while True:
-            try:
-                item = waiting.popleft()
-            except IndexError:
-                return
-            work(item)
-
-    for thread in [in_background(work_off) for _ in range(min(FETCHERS, len(waiting)))]:
-        thread.join()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +59,13 @@ class SamlMetadata:
     later: Callable[[Callable[[], None]], object] = in_background
     chance: Callable[[], float] = random.random
     _kept: OrderedDict[User, _Kept] = field(default_factory=OrderedDict, init=False)
-    _flights: dict[str, Future[None]] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
-    _hurried: threading.Semaphore = field(init=False)
     _entity_ids: dict[User, str] = field(default_factory=dict, init=False)
     """Of every descriptor that was ever in memory."""
     _next: dict[str, float] = field(default_factory=dict, init=False)
     """By URL: when to see whether it is due."""
 
     def __post_init__(self) -> None:
-        self._hurried = threading.BoundedSemaphore(HURRIED_AT_ONCE)
         self._copies = MetadataCopies(directory=self.directory)
         self._catalogue = Catalogue()
         self._renewal = MetadataRenewal(
@@ -114,6 +76,7 @@ class SamlMetadata:
             since=self.since,
             chance=self.chance,
         )
+        self._flights = Flights(renewal=self._renewal, landed=self._stale, later=self.later)
 
     # What sign-ins ask.
 
@@ -175,8 +138,13 @@ class SamlMetadata:
         if source is None:
             return None
         user = User(pool_id, provider.name)
+        self._catalogue.add(source, user)
         found = self._copied(user, provider, source)
-        if not _has_new_keys(found, seen) and self._hurry(user, source):
+        if (
+            not _has_new_keys(found, seen)
+            and self._renewal.may_hurry(source)
+            and self._flights.hurry(source.url)
+        ):
             found = self._copied(user, provider, source)
         return found.descriptor if found and _has_new_keys(found, seen) else None
 
@@ -236,7 +204,7 @@ class SamlMetadata:
         self._catalogue.add(source, user)
         found = self._copied(user, provider, source)
         if self._renewal.is_due(source):
-            self._wait(self._fly(source), PATIENCE_WITH_COPY_SECONDS if found else PATIENCE_SECONDS)
+            self._flights.wait(source.url, has_copy=found is not None)
             found = self._copied(user, provider, source) or found
         if found is None:
             raise self._failure(source)
@@ -267,7 +235,7 @@ class SamlMetadata:
             kept = self._copied(user, kept.provider, source) or kept
         self._keep(user, replace(kept, look_at=self.clock.now() + LOOK_SECONDS))
         if self._renewal.is_due(source):
-            self._fly(source)
+            self._flights.begin(source.url)
         return kept
 
     def _reported(self, user: User, kept: _Kept) -> _Kept:
@@ -280,40 +248,6 @@ class SamlMetadata:
         return (note and note.refusal()) or refused(
             Reason.SAML_METADATA_UNAVAILABLE, "metadata at the MetadataURL", "no answer yet"
         )
-
-    # Fetches, which those who need the same one share.
-
-    def _fly(self, source: Source, *, hurried: bool = False) -> Future[None]:
-        with self._lock:
-            if (under_way := self._flights.get(source.url)) is not None:
-                return under_way
-            flight = self._flights[source.url] = Future()
-        self.later(lambda: self._land(source.url, flight, hurried=hurried))
-        return flight
-
-    def _land(self, url: str, flight: Future[None], *, hurried: bool) -> None:
-        try:
-            self._renewal.renew(url, hurried=hurried)
-        finally:
-            with self._lock:
-                del self._flights[url]
-            self._stale(url)
-            flight.set_result(None)
-
-    def _wait(self, flight: Future[None], seconds: float) -> None:
-        with suppress(TimeoutError):
-            flight.result(timeout=seconds)
-
-    def _hurry(self, user: User, source: Source) -> bool:
-        """Whether a fetch because of an unknown key was made, or was under way."""
-        self._catalogue.add(source, user)
-        if not self._renewal.may_hurry(source) or not self._hurried.acquire(blocking=False):
-            return False
-        try:
-            self._wait(self._fly(source, hurried=True), PATIENCE_SECONDS)
-        finally:
-            self._hurried.release()
-        return True
 
 
 def _settings(provider: IdentityProvider) -> SamlSettings:

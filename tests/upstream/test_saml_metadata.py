@@ -524,7 +524,7 @@ class TestUnknownKeys:
             assert callable(work)
             work()
 
-        metadata.later = waiting
+        metadata._flights.later = waiting
         threads = [
             threading.Thread(target=metadata.newer, args=(POOL, many[n], seen[n])) for n in range(4)
         ]
