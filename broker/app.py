@@ -26,15 +26,11 @@ from broker.web import (
     userinfo,
 )
 from broker.web.authorize import authorize
-from broker.web.context import Site, Sites
+from broker.web.context import Sites
+from broker.web.headers import is_cross_origin, with_headers
 
 MAX_BODY_BYTES = 512 * 1024
 """Room for 100,000 characters of SAMLResponse, percent-encoded, and a long RelayState."""
-
-_CORS_PATHS = ("/", "/oauth2/token", "/oauth2/revoke", "/oauth2/userInfo")
-_WELL_KNOWN = "/.well-known/"
-_EXPOSED = "WWW-Authenticate, Retry-After, x-amzn-RequestId, x-amzn-ErrorType"
-_HSTS = "max-age=31536000; includeSubDomains"
 
 Endpoint = Callable[..., Response]
 
@@ -74,7 +70,7 @@ def create_app(broker: Broker) -> Flask:
     _mount_anywhere(app, broker)
     _allow_cross_origin(app)
     _land_errors(app)
-    _secure(app, sites)
+    app.wsgi_app = with_headers(app.wsgi_app, sites)  # type: ignore[assignment,method-assign]  # as Flask documents it
     if broker.proxy_hops:
         hops = broker.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as Flask documents it
@@ -101,46 +97,14 @@ def _allow_cross_origin(app: Flask) -> None:
         return response
 
     for rule in list(app.url_map.iter_rules()):
-        if _is_cross_origin(rule.rule):
+        if is_cross_origin(rule.rule):
             app.add_url_rule(rule.rule, f"{rule.rule} preflight", preflight, methods=["OPTIONS"])
-
-    @app.after_request
-    def allow(response: Response) -> Response:
-        if _is_cross_origin(request.path):
-            response.headers["Access-Control-Allow-Origin"] = "*"
-            response.headers["Access-Control-Expose-Headers"] = _EXPOSED
-        return response
-
-
-def _is_cross_origin(path: str) -> bool:
-    return path in _CORS_PATHS or _WELL_KNOWN in path
 
 
 def _land_errors(app: Flask) -> None:
     app.register_error_handler(HTTPException, errors.http_error)
     app.register_error_handler(StoreUnavailableError, errors.store_unavailable)
     app.register_error_handler(Exception, errors.unexpected)
-
-
-def _secure(app: Flask, sites: Sites) -> None:
-    """Headers of every answer; pages add their own policy."""
-
-    @app.after_request
-    def secure(response: Response) -> Response:
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("X-Frame-Options", "DENY")
-        response.headers.setdefault("Referrer-Policy", "no-referrer")
-        site = _site(sites)
-        if site is not None and site.is_https:
-            response.headers["Strict-Transport-Security"] = _HSTS
-        return response
-
-
-def _site(sites: Sites) -> Site | None:
-    try:
-        return sites.of(request.host)
-    except HTTPException:
-        return None
 
 
 def paths(app: Flask) -> Iterable[str]:
