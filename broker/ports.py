@@ -43,6 +43,13 @@ class Kind(StrEnum):
     TRANSACTION = "tx"
     CODE = "code"
     LOGOUT = "logout"
+    UPSTREAM_SESSION = "idp-session"
+    """Whom a provider's session is of, for providers that end sessions by their own name for them."""
+
+
+def upstream_session(provider: str, session_id: str) -> str:
+    """The key of a ``Kind.UPSTREAM_SESSION``: two providers may use one name."""
+    return f"{provider} {session_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,7 @@ class SingleUseStore(Protocol):
     """Values that are used once, exactly, also when several processes race for one."""
 
     def put(self, pool_id: str, kind: Kind, key: str, value: bytes, *, lifetime: int) -> None:
-        """Keep ``value`` under ``key`` for ``lifetime`` seconds. Keys are random: no collision."""
+        """Keep ``value`` under ``key`` for ``lifetime`` seconds, in place of one that is there."""
 
     def take(self, pool_id: str, kind: Kind, key: str) -> bytes | None:
         """Read and forget in one atomic step. None: unknown, expired or already taken."""

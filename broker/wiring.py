@@ -92,7 +92,9 @@ def build(settings: Settings, *, clock: Clock | None = None, renew_since: float 
     refresh_grant = RefreshTokenGrant(
         refresh_tokens=refresh_tokens, directory=stores.directory, clock=clock
     )
-    sessions = Sessions(store=stores.sessions, directory=stores.directory, clock=clock)
+    sessions = Sessions(
+        store=stores.sessions, named=stores.single_use, directory=stores.directory, clock=clock
+    )
     http = HttpClient()
     metadata = SamlMetadata(
         fetch=MetadataFetch(http=http),
@@ -119,7 +121,9 @@ def build(settings: Settings, *, clock: Clock | None = None, renew_since: float 
         sign_out=SignOut(sessions=sessions, pending=stores.single_use, upstreams=upstreams),
         provider_sign_out=ProviderSignOut(sessions=stores.sessions, accounts=accounts),
         saml_logouts=SamlLogouts(upstreams=upstreams, metadata=metadata),
-        oidc_logouts=OidcLogouts(upstreams=upstreams, replay=stores.replay, clock=clock),
+        oidc_logouts=OidcLogouts(
+            upstreams=upstreams, replay=stores.replay, named=stores.single_use, clock=clock
+        ),
         issuers=issuers,
         grants=_grants(stores, refresh_tokens, refresh_grant, clock),
         refresh_grant=refresh_grant,

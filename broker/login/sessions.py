@@ -16,7 +16,14 @@ from broker.model.login import (
     UserProfile,
 )
 from broker.model.pool import AppClient, UserPool
-from broker.ports import Clock, SessionStore, UserDirectory
+from broker.ports import (
+    Clock,
+    Kind,
+    SessionStore,
+    SingleUseStore,
+    UserDirectory,
+    upstream_session,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +31,8 @@ class Sessions:
     """Begin, reuse and end browser sessions."""
 
     store: SessionStore
+    named: SingleUseStore
+    """Whom a provider's session is of, by the provider's name for it."""
     directory: UserDirectory
     clock: Clock
 
@@ -45,6 +54,14 @@ class Sessions:
             logout=identity.logout,
         )
         self.store.put(session)
+        if identity.session_id is not None:
+            self.named.put(
+                pool.id,
+                Kind.UPSTREAM_SESSION,
+                upstream_session(identity.provider, identity.session_id),
+                identity.subject.encode(),
+                lifetime=SESSION_SECONDS,
+            )
         return session
 
     def reusable(

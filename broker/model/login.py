@@ -169,6 +169,8 @@ class ExternalIdentity:
     issuer: str | None = None
     claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     session_expires_at: int | None = None
+    session_id: str | None = None
+    """The provider's name for its session, where it may end it by that name."""
     logout: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

@@ -35,7 +35,15 @@ _IS_IT = (
     single_use.c.kind == bindparam("of_kind"),
     single_use.c.digest == bindparam("key"),
 )
-_PUT = insert(single_use)
+_KEEP = insert(single_use)
+_PUT = _KEEP.on_conflict_do_update(
+    index_elements=[single_use.c.digest, single_use.c.kind, single_use.c.pool_id],
+    set_={
+        "value": _KEEP.excluded.value,
+        "uses": _KEEP.excluded.uses,
+        "expires_at": _KEEP.excluded.expires_at,
+    },
+)
 _TAKE = delete(single_use).where(*_IS_IT).returning(single_use.c.value, single_use.c.expires_at)
 _SPEND = (
     update(single_use)

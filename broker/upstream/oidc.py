@@ -39,6 +39,7 @@ ID_TOKEN = "id_token"
 SESSION_ID = "sid"
 LOGOUT_PATH = "/oauth2/logoutresponse"
 """Where the provider sends the browser after a sign-out there; registered with it."""
+MAX_SESSION_ID = 255
 MAX_HINT = 4096
 """A longer ID token is not kept for the sign-out: sessions are read at every request."""
 
@@ -98,6 +99,7 @@ class OidcUpstream:
             subject=self.traits.subject(id_token, metadata),
             issuer=id_token.issuer,
             claims={**claim_values(claims), **tokens.claims(self._mapped)},
+            session_id=_session_id(id_token),
             logout=self._kept_for_logout(tokens, id_token),
         )
 
@@ -248,6 +250,13 @@ class OidcUpstream:
             return {}
         kept = {ID_TOKEN: tokens.id_token or "", SESSION_ID: id_token.claims.get(SESSION_ID)}
         return {n: v for n, v in kept.items() if isinstance(v, str) and 0 < len(v) <= MAX_HINT}
+
+
+def _session_id(id_token: IdToken) -> str | None:
+    """``sid``, by which a logout token may name the session (Back-Channel Logout 1.0 2.4)."""
+    sid = id_token.claims.get(SESSION_ID)
+    is_name = isinstance(sid, str) and sid.isprintable() and 0 < len(sid) <= MAX_SESSION_ID
+    return sid if is_name else None
 
 
 def connector(

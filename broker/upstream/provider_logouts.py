@@ -16,7 +16,7 @@ import msgspec
 from broker.model.errors import Reason, UpstreamError
 from broker.model.login import Callback, ProviderLogout
 from broker.model.pool import ProviderType, UserPool
-from broker.ports import Clock, ReplayGuard, Upstreams
+from broker.ports import Clock, Kind, ReplayGuard, SingleUseStore, Upstreams, upstream_session
 from broker.saml.logout import claimed_issuer
 from broker.upstream import failures
 from broker.upstream.oidc import OidcUpstream
@@ -59,6 +59,7 @@ class OidcLogouts:
 
     upstreams: Upstreams
     replay: ReplayGuard
+    named: SingleUseStore
     clock: Clock
 
     def receive(self, pool: UserPool, callback: Callback) -> tuple[str, ProviderLogout]:
@@ -89,12 +90,18 @@ class OidcLogouts:
     ) -> ProviderLogout:
         """Section 2.6: verified, used once, and about somebody whose sessions can be found."""
         verified = upstream.logout_token(token)
-        if verified.sub is None:
-            raise failures.refused(Reason.OIDC_LOGOUT_TOKEN, expected="sub", received="sid alone")
         until = self.clock.now() + _REMEMBER_SECONDS
         if not self.replay.first_time(pool.id, f"oidc-logout:{name}", verified.jti, until=until):
             raise failures.refused(Reason.OIDC_LOGOUT_TOKEN, expected="a jti not seen before")
-        return ProviderLogout(subject=verified.sub)
+        return ProviderLogout(subject=verified.sub or self._person_of(pool, name, verified.sid))
+
+    def _person_of(self, pool: UserPool, name: str, session_id: str | None) -> str:
+        """Whose session that is; empty for one that is not known, or over: it needs no ending."""
+        if session_id is None or not session_id.isprintable():
+            return ""  # no session was kept under such a name
+        key = upstream_session(name, session_id)
+        person = self.named.take(pool.id, Kind.UPSTREAM_SESSION, key)
+        return "" if person is None else person.decode()
 
 
 def _claimed(token: str) -> str | None:

@@ -115,7 +115,6 @@ FORGED: dict[str, dict[str, Any]] = {
     "an access token": {"header": {"typ": "at+jwt"}},
     "without jti": {"jti": ABSENT},
     "about nobody": {"sub": ABSENT},
-    "about a session alone": {"sub": ABSENT, "sid": "session-1"},
 }
 
 
@@ -148,6 +147,21 @@ def test_about_somebody_else_it_ends_nothing_here(contoso: Visits, op: OidcOp) -
     assert tell(contoso.world, logout_token(op, sub="a-stranger")).status_code == 200
     assert tell(contoso.world, logout_token(op, sub=op.subject + " ")).status_code == 200
     assert is_untouched(contoso, browser, tokens)
+
+
+def test_a_token_may_name_the_session_alone(contoso: Visits, op: OidcOp) -> None:
+    """Two sign-ins in one session of the provider's: its name stays, and is the person's."""
+    op.claims["sid"] = "session-7"
+    browser = contoso.world.browser()
+    contoso.tokens(contoso.world.browser())
+    tokens = contoso.tokens(browser)
+
+    unknown = logout_token(op, sub=ABSENT, sid="session-8")
+    assert tell(contoso.world, unknown).status_code == 200
+    assert is_untouched(contoso, browser, tokens)
+
+    assert tell(contoso.world, logout_token(op, sub=ABSENT, sid="session-7")).status_code == 200
+    assert not is_untouched(contoso, browser, tokens)
 
 
 def test_a_token_counts_once(contoso: Visits, op: OidcOp) -> None:

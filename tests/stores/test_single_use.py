@@ -19,6 +19,13 @@ def test_a_value_is_taken_once(state: State) -> None:
     assert state.single_use.take(POOL, Kind.TRANSACTION, "key") is None
 
 
+def test_a_value_takes_the_place_of_one_that_is_there(state: State) -> None:
+    for value in (b"old", b"new"):
+        state.single_use.put(POOL, Kind.UPSTREAM_SESSION, "key", value, lifetime=300)
+    assert state.single_use.take(POOL, Kind.UPSTREAM_SESSION, "key") == b"new"
+    assert state.single_use.take(POOL, Kind.UPSTREAM_SESSION, "key") is None
+
+
 def test_values_are_told_apart_by_their_keys(state: State) -> None:
     for key in ("one", "two", "three"):
         state.single_use.put(POOL, Kind.CODE, key, key.encode(), lifetime=300)
