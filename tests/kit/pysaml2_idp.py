@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.kit.saml_keys import KeyPair
 
 ENTITY_ID = "https://pysaml2.example/idp"
 SSO = "https://pysaml2.example/sso"
+SLO = "https://pysaml2.example/slo"
 
 
 def make(folder: Path, pair: KeyPair, sp_metadata: bytes) -> Server:
@@ -43,7 +45,10 @@ def _config(folder: Path, *, metadata: list[str] | None) -> IdPConfig:
         "service": {
             "idp": {
                 "name": "pysaml2",
-                "endpoints": {"single_sign_on_service": [(SSO, BINDING_HTTP_REDIRECT)]},
+                "endpoints": {
+                    "single_sign_on_service": [(SSO, BINDING_HTTP_REDIRECT)],
+                    "single_logout_service": [(SLO, BINDING_HTTP_REDIRECT)],
+                },
                 "want_authn_requests_signed": metadata is not None,
                 # pysaml2's own default is SHA-1, which the broker refuses.
                 "signing_algorithm": SIG_RSA_SHA256,
@@ -60,6 +65,44 @@ def _config(folder: Path, *, metadata: list[str] | None) -> IdPConfig:
     if metadata is not None:
         settings["metadata"] = {"local": metadata}
     return IdPConfig().load(settings)
+
+
+def begin(server: Server, acs: str, sp_entity_id: str, attributes: dict[str, list[str]]) -> str:
+    """A SAMLResponse that nobody asked for, its assertion signed: base64."""
+    response = server.create_authn_response(
+        identity=attributes,
+        in_response_to=None,
+        destination=acs,
+        sp_entity_id=sp_entity_id,
+        name_id=NameID(format=NAMEID_FORMAT_PERSISTENT, text="alice@pysaml2"),
+        authn={"class_ref": PASSWORDPROTECTEDTRANSPORT, "authn_auth": ENTITY_ID},
+        sign_assertion=True,
+        sign_response=False,
+    )
+    return base64.b64encode(str(response).encode()).decode()
+
+
+def sign_out(server: Server, location_query: dict[str, str]) -> dict[str, str]:
+    """Check the LogoutRequest as pysaml2 does, signature included, and answer it with a POST form."""
+    request = server.parse_logout_request(
+        location_query["SAMLRequest"],
+        BINDING_HTTP_REDIRECT,
+        relay_state=location_query["RelayState"],
+        sigalg=location_query["SigAlg"],
+        signature=location_query["Signature"],
+    )
+    assert request.message.name_id.text == "alice@pysaml2"
+    response = server.create_logout_response(
+        request.message,
+        [BINDING_HTTP_POST],
+        sign=True,
+        sign_alg=SIG_RSA_SHA256,
+        digest_alg=DIGEST_SHA256,
+    )
+    return {
+        "SAMLResponse": base64.b64encode(str(response).encode()).decode(),
+        "RelayState": location_query["RelayState"],
+    }
 
 
 def respond(
