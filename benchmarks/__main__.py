@@ -27,6 +27,7 @@ from benchmarks.servers import postgresql, redis
 
 _SIGNATURES = {
     "saml_login": (2, 1),
+    "saml_idp_initiated": (2, 1),
     "oidc_login": (2, 1),
     "refresh": (2, 0),
     "client_credentials": (1, 0),
@@ -34,6 +35,7 @@ _SIGNATURES = {
 }
 _BUDGETS = {
     "saml_login": 2.4,
+    "saml_idp_initiated": 1.9,
     "oidc_login": 2.9,
     "refresh": 0.85,
     "client_credentials": 0.45,

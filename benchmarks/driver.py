@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from benchmarks import op
-from benchmarks.idp import Idp
+from benchmarks.idp import Asked, Idp
 from benchmarks.op import Op
 
 POOL_ID = "local_Bench01"
@@ -58,7 +58,7 @@ def configuration(port: int, idp: Idp, provider: Op) -> dict[str, Any]:
                     {
                         "ProviderName": SAML,
                         "ProviderType": "SAML",
-                        "ProviderDetails": {"MetadataFile": idp.metadata()},
+                        "ProviderDetails": {"MetadataFile": idp.metadata(), "IDPInit": "true"},
                         "AttributeMapping": {"email": "email", "name": "displayName"},
                     },
                     _oidc(OIDC, provider.url),
@@ -116,6 +116,28 @@ class Person:
         }
         location, _ = self._redirect("POST", "/saml2/idpresponse", form, {"Cookie": cookie})
         self._redeem(location)
+
+    def saml_idp_initiated(self) -> None:
+        """Assertion consumer service, token: the provider begins, nobody asked."""
+        asked = Asked(
+            id="",
+            acs=f"http://localhost:{self.port}/saml2/idpresponse",
+            issuer=f"urn:amazon:cognito:sp:{POOL_ID}",
+            relay_state="",
+        )
+        relay_state = {
+            "identity_provider": SAML,
+            "client_id": CLIENT,
+            "redirect_uri": CALLBACK,
+            "response_type": "code",
+            "scope": "openid email profile",
+        }
+        form = {
+            "SAMLResponse": self.idp.answer(asked, self.name_id),
+            "RelayState": urlencode(relay_state),
+        }
+        location, _ = self._redirect("POST", "/saml2/idpresponse", form)
+        self._redeem(location, verifier=None)
 
     def oidc_login(self) -> None:
         """Authorize, callback, token; behind the callback the broker asks for tokens and userinfo."""
@@ -175,14 +197,14 @@ class Person:
         )
         return self._redirect("GET", f"/oauth2/authorize?{query}")
 
-    def _redeem(self, location: str) -> None:
+    def _redeem(self, location: str, *, verifier: str | None = _VERIFIER) -> None:
         self.tokens = self._token(
             grant_type="authorization_code",
             client_id=CLIENT,
             client_secret=SECRET,
             code=parse_qs(urlsplit(location).query)["code"][0],
             redirect_uri=CALLBACK,
-            code_verifier=_VERIFIER,
+            **({} if verifier is None else {"code_verifier": verifier}),
         )
 
     def _token(self, **fields: str) -> dict[str, str]:

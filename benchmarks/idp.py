@@ -33,7 +33,7 @@ _ASSERTION = (
     "<saml:Issuer>{issuer}</saml:Issuer>{signature}"
     '<saml:Subject><saml:NameID Format="{saml_1_1}:nameid-format:unspecified">{name_id}</saml:NameID>'
     '<saml:SubjectConfirmation Method="{saml}:cm:bearer"><saml:SubjectConfirmationData'
-    ' InResponseTo="{request}" NotOnOrAfter="{later}" Recipient="{acs}"></saml:SubjectConfirmationData>'
+    '{answers} NotOnOrAfter="{later}" Recipient="{acs}"></saml:SubjectConfirmationData>'
     "</saml:SubjectConfirmation></saml:Subject>"
     '<saml:Conditions NotBefore="{earlier}" NotOnOrAfter="{later}"><saml:AudienceRestriction>'
     "<saml:Audience>{audience}</saml:Audience></saml:AudienceRestriction></saml:Conditions>"
@@ -51,7 +51,7 @@ _SIGNED_INFO = (
     "</ds:Reference></ds:SignedInfo>"
 )
 _RESPONSE = (
-    '<samlp:Response xmlns:samlp="{saml}:protocol" ID="{id}" InResponseTo="{request}"'
+    '<samlp:Response xmlns:samlp="{saml}:protocol" ID="{id}"{answers}'
     ' IssueInstant="{now}" Version="2.0" Destination="{acs}">'
     '<saml:Issuer xmlns:saml="{saml}:assertion">{issuer}</saml:Issuer>'
     '<samlp:Status><samlp:StatusCode Value="{saml}:status:Success"/></samlp:Status>'
@@ -131,7 +131,7 @@ class Idp:
             "saml": _SAML,
             "saml_1_1": "urn:oasis:names:tc:SAML:1.1",
             "issuer": self.entity,
-            "request": asked.id,
+            "answers": f' InResponseTo="{asked.id}"' if asked.id else "",
             "acs": asked.acs,
             "audience": asked.issuer,
             "now": _instant(now),
