@@ -34,7 +34,7 @@ bench: dev
 FUZZ_SECONDS ?= 60
 fuzz: dev
 	@test -x .cache/fuzz-venv/bin/python || python3 -m venv .cache/fuzz-venv
-	@.cache/fuzz-venv/bin/pip install --quiet --require-hashes --only-binary :all: -r requirements/dev.lock
+	@.cache/fuzz-venv/bin/pip install --quiet --require-hashes --only-binary :all: --no-deps -r requirements/dev.lock
 	@.cache/fuzz-venv/bin/pip install --quiet --only-binary :all: atheris==3.0.0
 	@mkdir -p .cache/fuzz/corpus
 	PYTHONPATH=. .cache/fuzz-venv/bin/python -m tests.fuzz.saml_response -max_total_time=$(FUZZ_SECONDS)

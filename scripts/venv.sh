@@ -1,6 +1,8 @@
 #!/bin/sh
 # Makes .venv from one of the lock files: scripts/venv.sh runtime|dev
 # Wheels only, every one checked against its hash. Does nothing when the lock has not changed.
+# The lock is complete, so pip resolves nothing: left to itself, older pips look for "coverage[toml]" apart
+# from the locked "coverage", find a newer release the day there is one, and refuse it for want of a hash.
 set -eu
 cd "$(dirname "$0")/.."
 lock="requirements/$1.lock"
@@ -29,9 +31,10 @@ if ! [ -x .venv/bin/python ]; then
 fi
 echo "==> Installing locked dependencies ($1), about a minute the first time"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check \
-    --require-hashes --only-binary :all: -r "$lock"
+    --require-hashes --only-binary :all: --no-deps -r "$lock"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check \
     --no-deps --no-build-isolation --editable .
+broken="$(.venv/bin/python -m pip check --disable-pip-version-check)" || { echo "$broken" >&2; exit 1; }
 rm -f .venv/.installed-*
 echo "$wanted" > "$stamp"
 # The dev lock holds everything the runtime lock does.
