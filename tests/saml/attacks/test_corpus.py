@@ -32,7 +32,7 @@ def test_broker_refuses(case: AttackCase, record_property: Callable[[str, object
     scene = scene_of(case)
     document = document_of(case)
     record_property(CATEGORY, str(case.category))
-    with _cheaply(record_property):
+    with _timed(record_property):
         _refuses(case, document, scene)
 
 
@@ -46,18 +46,12 @@ def _refuses(case: AttackCase, document: str, scene: Scene) -> None:
     assert refusal.value.reason in case.reasons
 
 
-MOST_SECONDS = 0.5
-"""Ten times what a hostile document may cost, so that a busy machine fails no test."""
-
-
 @contextmanager
-def _cheaply(record_property: Callable[[str, object], None]) -> Iterator[None]:
-    """Processor time of this process is bounded, and noted for the summary."""
+def _timed(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Processor time is noted for the summary, and decides nothing."""
     start = time.process_time()
     yield
-    seconds = time.process_time() - start
-    record_property(MILLISECONDS, seconds * 1000)
-    assert seconds < MOST_SECONDS
+    record_property(MILLISECONDS, (time.process_time() - start) * 1000)
 
 
 @every_case
