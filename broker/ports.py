@@ -27,7 +27,7 @@ from broker.model.login import (
     UserProfile,
 )
 from broker.model.pool import UserPool
-from broker.model.tokens import CertifiedKey, PoolKeys, TokenFamily
+from broker.model.tokens import CertifiedKey, HeldFamily, PoolKeys, TokenFamily, TokenHolder
 
 
 class Clock(Protocol):
@@ -115,7 +115,9 @@ class Rotation(Enum):
 
 
 class RefreshTokenStore(Protocol):
-    """Token families, their refresh tokens and their revocation. Durable."""
+    """Token families, their refresh tokens and their revocation. Durable.
+
+    Every use of a token asks whose it is as well, so each question answers both in one statement."""
 
     def start(self, family: TokenFamily, token: str) -> bool:
         """Keep a new family with its first token.
@@ -123,12 +125,16 @@ class RefreshTokenStore(Protocol):
         False: the family was revoked already (its code was used twice while it was being issued),
         and stays so."""
 
-    def find(self, pool_id: str, token: str) -> TokenFamily | None:
+    def find(self, pool_id: str, token: str) -> HeldFamily | None:
         """The live family of a live token. None: unknown, expired, revoked, or rotated away
         (grace period over). Under rotation call ``rotate`` instead."""
 
-    def lookup(self, pool_id: str, token: str) -> TokenFamily | None:
+    def lookup(self, pool_id: str, token: str) -> HeldFamily | None:
         """The family that ``token`` ever belonged to, live or not: for revocation and reuse."""
+
+    def holder(self, pool_id: str, sub: str, origin_jti: str) -> TokenHolder | None:
+        """Whose the access tokens of that family are, by the ``sub`` they name. A family never
+        seen is not revoked. None: no such user."""
 
     def rotate(self, pool_id: str, old: str, new: str, *, grace: int) -> Rotation:
         """Replace ``old`` by ``new`` in its family; exactly one of several racers is ``ROTATED``.
@@ -142,9 +148,6 @@ class RefreshTokenStore(Protocol):
 
     def revoke_user(self, pool_id: str, sub: str) -> None:
         """Revoke all families of a user."""
-
-    def is_revoked(self, pool_id: str, origin_jti: str) -> bool:
-        """Whether access tokens of that family are dead. A family never seen is not revoked."""
 
 
 class UserDirectory(Protocol):

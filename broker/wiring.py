@@ -89,9 +89,7 @@ def build(settings: Settings, *, clock: Clock | None = None, renew_since: float 
     stores = _stores(settings, clock)
     issuers = Issuers(keys=stores.keys, clock=clock)
     refresh_tokens = RefreshTokens(store=stores.grants, clock=clock)
-    refresh_grant = RefreshTokenGrant(
-        refresh_tokens=refresh_tokens, directory=stores.directory, clock=clock
-    )
+    refresh_grant = RefreshTokenGrant(refresh_tokens=refresh_tokens, clock=clock)
     sessions = Sessions(
         store=stores.sessions, named=stores.single_use, directory=stores.directory, clock=clock
     )
@@ -128,9 +126,7 @@ def build(settings: Settings, *, clock: Clock | None = None, renew_since: float 
         grants=_grants(stores, refresh_tokens, refresh_grant, clock),
         refresh_grant=refresh_grant,
         refresh_tokens=refresh_tokens,
-        access_tokens=AccessTokens(
-            issuers=issuers, directory=stores.directory, refresh_tokens=refresh_tokens
-        ),
+        access_tokens=AccessTokens(issuers=issuers, families=stores.grants),
         accounts=accounts,
         links=Links(
             directory=stores.directory,

@@ -48,6 +48,22 @@ class TokenFamily:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldFamily:
+    """A token family and whose it is. ``user`` is None when that user was deleted."""
+
+    family: TokenFamily
+    user: UserProfile | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenHolder:
+    """Whose an access token is, and whether the family it belongs to was revoked."""
+
+    user: UserProfile
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRequest:
     """A request at ``/oauth2/token`` after the client was authenticated; absent fields are None."""
 

@@ -11,9 +11,8 @@ from broker.model.login import UserProfile
 from broker.model.pool import AppClient, UserPool
 from broker.model.tokens import Claims
 from broker.oauth.issuer import Issuers, invalid_token
-from broker.oauth.refresh_token import RefreshTokens
 from broker.oauth.standing import in_good_standing
-from broker.ports import UserDirectory
+from broker.ports import RefreshTokenStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +29,7 @@ class AccessTokens:
     """Reads access tokens of users; those of client_credentials have no user and are refused."""
 
     issuers: Issuers
-    directory: UserDirectory
-    refresh_tokens: RefreshTokens
+    families: RefreshTokenStore
 
     def live(self, pool: UserPool, token: str) -> LiveToken:
         """Raises ``OAuthError`` (``invalid_token``) for a token that is not ours or not good any more."""
@@ -46,13 +44,11 @@ class AccessTokens:
         )
 
     def _user(self, pool: UserPool, claims: Claims) -> UserProfile:
-        found = self.directory.by_sub(pool.id, str(claims.get("sub")))
-        user = in_good_standing(found, pool, invalid_token)
-        if not _issued_after_sign_out(claims, user):
-            raise invalid_token("access_token_revoked")
         # Tokens without ``origin_jti`` name their family in ``event_id``.
         family = claims.get("origin_jti") or claims.get("event_id")
-        if not self.refresh_tokens.is_live(pool, str(family)):
+        holder = self.families.holder(pool.id, str(claims.get("sub")), str(family))
+        user = in_good_standing(None if holder is None else holder.user, pool, invalid_token)
+        if holder is None or holder.revoked or not _issued_after_sign_out(claims, user):
             raise invalid_token("access_token_revoked")
         return user
 

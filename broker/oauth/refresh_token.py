@@ -17,7 +17,7 @@ from broker.model.tokens import Authorization, AuthorizationCode, TokenFamily, T
 from broker.oauth.claims import require_readable
 from broker.oauth.scopes import still_granted
 from broker.oauth.standing import in_good_standing
-from broker.ports import Clock, RefreshTokenStore, Rotation, UserDirectory
+from broker.ports import Clock, RefreshTokenStore, Rotation
 
 _log = logging.getLogger(__name__)
 
@@ -83,12 +83,9 @@ class RefreshTokens:
                 ErrorCode.UNSUPPORTED_TOKEN_TYPE,
                 "Only a refresh token can be revoked; its access and ID tokens end with it.",
             )
-        family = self.store.lookup(pool.id, token)
-        if family is not None and family.client_id == client.id:
-            self.revoke(pool, family.origin_jti)
-
-    def is_live(self, pool: UserPool, origin_jti: str) -> bool:
-        return not self.store.is_revoked(pool.id, origin_jti)
+        held = self.store.lookup(pool.id, token)
+        if held is not None and held.family.client_id == client.id:
+            self.revoke(pool, held.family.origin_jti)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +93,6 @@ class RefreshTokenGrant:
     """``grant_type=refresh_token``, with or without ``RefreshTokenRotation``."""
 
     refresh_tokens: RefreshTokens
-    directory: UserDirectory
     clock: Clock
 
     def authorize(self, pool: UserPool, client: AppClient, request: TokenRequest) -> Authorization:
@@ -134,21 +130,20 @@ class RefreshTokenGrant:
         """
         store = self.refresh_tokens.store
         find = store.lookup if client.rotation else store.find
-        family = find(pool.id, token)
-        if family is None or family.client_id != client.id:
+        held = find(pool.id, token)
+        if held is None or held.family.client_id != client.id:
             raise self._refusal(pool, client, token)
-        found = self.directory.by_sub(pool.id, family.sub)
-        user = in_good_standing(found, pool, _invalid_grant)
-        if family.issued_at < user.tokens_valid_after:
+        user = in_good_standing(held.user, pool, _invalid_grant)
+        if held.family.issued_at < user.tokens_valid_after:
             raise _invalid_grant("refresh_token_revoked")
-        return family, user
+        return held.family, user
 
     def _refusal(self, pool: UserPool, client: AppClient, token: str) -> OAuthError:
         """Why a token is not live: the same on the wire, told apart in the log."""
-        family = self.refresh_tokens.store.lookup(pool.id, token)
-        if family is None or family.client_id != client.id:
+        held = self.refresh_tokens.store.lookup(pool.id, token)
+        if held is None or held.family.client_id != client.id:
             return _invalid_grant("refresh_token_unknown")
-        if family.expires_at <= self.clock.now():
+        if held.family.expires_at <= self.clock.now():
             return _invalid_grant("refresh_token_expired")
         return _invalid_grant("refresh_token_revoked")
 

@@ -13,15 +13,11 @@ import msgspec
 
 from broker.model.login import LinkedIdentity, UserProfile
 from broker.stores import directory_sql as statements
-from broker.stores.engine import Connection, Row, SqlEngine
+from broker.stores.engine import Connection, SqlEngine
+from broker.stores.profiles import fold
 
 IMPORT_BATCH = 500
 """Users in one transaction of an import: sign-ins wait for one of them at most."""
-
-_USER = len(statements.USER)
-_IDENTITY = _USER + len(statements.IDENTITY)
-
-_attributes = msgspec.json.Decoder(dict[str, str])
 
 
 class _IdentityTakenError(Exception):
@@ -36,21 +32,22 @@ class SqlDirectory:
 
     def find(self, pool_id: str, provider: str, subject: str) -> UserProfile | None:
         rows = self._sql.read(statements.FIND, pool=pool_id, provider=provider, subject=subject)
-        return _profile(pool_id, rows)
+        return fold(pool_id, rows)
 
     def by_sub(self, pool_id: str, sub: str) -> UserProfile | None:
-        return _profile(pool_id, self._sql.read(statements.BY_SUB, pool=pool_id, of_sub=sub))
+        return fold(pool_id, self._sql.read(statements.BY_SUB, pool=pool_id, of_sub=sub))
 
     def by_username(self, pool_id: str, username: str) -> UserProfile | None:
         rows = self._sql.read(statements.BY_USERNAME, pool=pool_id, of_name=username)
-        return _profile(pool_id, rows)
+        return fold(pool_id, rows)
 
     def list(
         self, pool_id: str, *, after_username: str = "", limit: int = 60
     ) -> Sequence[UserProfile]:
         rows = self._sql.read(statements.PAGE, pool=pool_id, after=after_username, at_most=limit)
         by_user = groupby(rows, key=lambda row: row[0])
-        return [_folded(pool_id, tuple(of_one)) for _, of_one in by_user]
+        users = (fold(pool_id, tuple(of_one)) for _, of_one in by_user)
+        return [user for user in users if user is not None]
 
     def create(self, profile: UserProfile) -> UserProfile | None:
         """Of two processes that create one user, the second waits for the first and adds nothing."""
@@ -162,48 +159,6 @@ def _identity_columns(identity: LinkedIdentity) -> dict[str, object]:
         "is_primary": identity.primary,
         "created_at": identity.created_at,
     }
-
-
-def _profile(pool_id: str, rows: Sequence[Row]) -> UserProfile | None:
-    return _folded(pool_id, rows) if rows else None
-
-
-def _folded(pool_id: str, rows: Sequence[Row]) -> UserProfile:
-    """The rows of one user: each of its identities beside each of its groups."""
-    sub, username, status, enabled, attributes, created_at, modified_at, valid_after = rows[0][
-        :_USER
-    ]
-    identities = {row[_USER:_IDENTITY] for row in rows if row[_USER] is not None}
-    groups = {row[_IDENTITY] for row in rows if row[_IDENTITY] is not None}
-    return UserProfile(
-        pool_id=pool_id,
-        sub=sub,
-        username=username,
-        status=status,
-        enabled=bool(enabled),
-        attributes=_attributes.decode(attributes),
-        identities=tuple(sorted(map(_identity, identities), key=_age)),
-        groups=tuple(sorted(groups)),
-        created_at=created_at,
-        modified_at=modified_at,
-        tokens_valid_after=valid_after,
-    )
-
-
-def _identity(columns: Row) -> LinkedIdentity:
-    user_id, provider_name, provider_type, issuer, primary, created_at = columns
-    return LinkedIdentity(
-        user_id=user_id,
-        provider_name=provider_name,
-        provider_type=provider_type,
-        issuer=issuer,
-        primary=bool(primary),
-        created_at=created_at,
-    )
-
-
-def _age(identity: LinkedIdentity) -> tuple[int, str, str]:
-    return identity.created_at, identity.provider_name, identity.user_id
 
 
 def _batches(profiles: Iterable[UserProfile]) -> Iterator[Sequence[UserProfile]]:

@@ -1,8 +1,4 @@
-"""The statements of the user directory.
-
-A profile is read by one statement: the user joined with its identities and its groups, a row
-for each pair of those, which ``directory.py`` folds into one profile.
-"""
+"""The statements of the user directory. How a profile is read is ``profiles.py``'s business."""
 
 from __future__ import annotations
 
@@ -16,18 +12,9 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from broker.stores import profiles
+from broker.stores.profiles import owned_by
 from broker.stores.schema import identities, memberships, users
-
-USER = tuple(column.name for column in users.c if column.name != "pool_id")
-IDENTITY = (
-    identities.c.user_id,
-    identities.c.provider_name,
-    identities.c.provider_type,
-    identities.c.issuer,
-    identities.c.is_primary,
-    identities.c.created_at,
-)
-GROUP = memberships.c.group_name
 
 
 class Merged(sa.sql.functions.GenericFunction[str]):
@@ -48,30 +35,18 @@ def _merged_postgresql(element: Merged, compiler: SQLCompiler, **options: Any) -
     return f"CAST(CAST({first} AS JSONB) || CAST({second} AS JSONB) AS TEXT)"
 
 
-def _owned_by(table: sa.FromClause, user: sa.FromClause) -> sa.ColumnElement[bool]:
-    return sa.and_(table.c.pool_id == user.c.pool_id, table.c.sub == user.c.sub)
-
-
-def _profiles(user: sa.FromClause, *, among: sa.FromClause | None = None) -> sa.Select[Any]:
-    """``user`` is the users table or a part of it; ``among`` what it is joined with already."""
-    joined = (user if among is None else among).outerjoin(identities, _owned_by(identities, user))
-    joined = joined.outerjoin(memberships, _owned_by(memberships, user))
-    columns = (user.c[name] for name in USER)
-    return select(*columns, *IDENTITY, GROUP).select_from(joined)
-
-
 _IN_POOL = users.c.pool_id == bindparam("pool")
 _THIS_USER = (_IN_POOL, users.c.sub == bindparam("of_sub"))
 _THIS_NAME = (_IN_POOL, users.c.username == bindparam("of_name"))
 
 _wanted = identities.alias("wanted")
-FIND = _profiles(users, among=sa.join(_wanted, users, _owned_by(_wanted, users))).where(
+FIND = profiles.of(users, among=sa.join(_wanted, users, owned_by(_wanted, users))).where(
     _wanted.c.pool_id == bindparam("pool"),
     _wanted.c.provider_name == bindparam("provider"),
     _wanted.c.user_id == bindparam("subject"),
 )
-BY_SUB = _profiles(users).where(*_THIS_USER)
-BY_USERNAME = _profiles(users).where(*_THIS_NAME)
+BY_SUB = profiles.of(users).where(*_THIS_USER)
+BY_USERNAME = profiles.of(users).where(*_THIS_NAME)
 
 _page = (
     select(users)
@@ -80,7 +55,7 @@ _page = (
     .limit(bindparam("at_most"))
     .subquery("page")
 )
-PAGE = _profiles(_page).order_by(_page.c.username)
+PAGE = profiles.of(_page).order_by(_page.c.username)
 
 INSERT_USER = insert(users).on_conflict_do_nothing().returning(users.c.sub)
 INSERT_IDENTITY = insert(identities).on_conflict_do_nothing().returning(identities.c.sub)

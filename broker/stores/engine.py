@@ -27,12 +27,14 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A statement as a driver wants it: SQL, the constants it was written with, and the order of
-    its parameters where the driver takes them by position."""
+    """A statement as a driver wants it: SQL, the constants it was written with, the order of its
+    parameters where the driver takes them by position, and whether there are rows to fetch (psycopg
+    describes every column to answer that)."""
 
     sql: str
     constants: Mapping[str, object]
     order: tuple[str, ...] | None
+    has_rows: bool
 
     def arrange(self, parameters: Mapping[str, object]) -> Any:
         values = {**self.constants, **parameters} if self.constants else parameters
@@ -54,7 +56,17 @@ class Statements:
         compiled = cast("SQLCompiler", statement.compile(dialect=self._dialect))
         constants = {name: value for name, value in compiled.params.items() if value is not None}
         order = compiled.positiontup
-        return Compiled(compiled.string, constants, None if order is None else tuple(order))
+        return Compiled(
+            sql=compiled.string,
+            constants=constants,
+            order=None if order is None else tuple(order),
+            has_rows=_has_rows(statement),
+        )
+
+
+def _has_rows(statement: sa.ClauseElement) -> bool:
+    """All have but those that change rows and have no RETURNING."""
+    return not isinstance(statement, sa.UpdateBase) or len(statement.exported_columns) > 0
 
 
 class Connection:
@@ -71,7 +83,7 @@ class Connection:
         """Every row that ``statement`` selects or returns."""
         compiled = self._statements[statement]
         cursor = self._driver.execute(compiled.sql, compiled.arrange(parameters))
-        return cursor.fetchall() if cursor.description is not None else []
+        return cursor.fetchall() if compiled.has_rows else []
 
     def one(self, statement: sa.ClauseElement, /, **parameters: object) -> Row | None:
         """The first row, for a statement that has at most one."""

@@ -7,20 +7,22 @@ is first. A mark is kept while a token of its family has not expired.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
-import sqlalchemy as sa
 from sqlalchemy import bindparam, delete, exists, func, or_, select, update
 
 # SQLite took its upsert from PostgreSQL, and SQLAlchemy renders this one construct for both.
 from sqlalchemy.dialects.postgresql import insert
 
-from broker.model.tokens import TokenFamily
+from broker.model.tokens import HeldFamily, TokenFamily, TokenHolder
 from broker.ports import Clock, Rotation
+from broker.stores import profiles
 from broker.stores.digests import digest
 from broker.stores.engine import Connection, Row, SqlEngine
+from broker.stores.profiles import owned_by
 from broker.stores.schema import refresh_tokens as tokens
 from broker.stores.schema import revoked_families as marks
+from broker.stores.schema import users
 from broker.stores.sweeper import Sweeper
 
 LONGEST_ACCESS_TOKEN = 86_400
@@ -59,12 +61,16 @@ _START = (
     )
     .returning(tokens.c.digest)
 )
-_FIND = select(*_FAMILY).where(
+_HELD = profiles.of(users, *_FAMILY, among=tokens.outerjoin(users, owned_by(tokens, users)))
+_FIND = _HELD.where(
     *_THIS_TOKEN,
     *_LIVE_FAMILY,
     or_(tokens.c.replaced_until.is_(None), tokens.c.replaced_until > bindparam("now")),
 )
-_LOOKUP = select(*_FAMILY).where(*_THIS_TOKEN)
+_LOOKUP = _HELD.where(*_THIS_TOKEN)
+_HOLDER = profiles.of(users, exists().where(*_THIS_FAMILY).label("revoked")).where(
+    users.c.pool_id == bindparam("pool"), users.c.sub == bindparam("of_sub")
+)
 
 _REPLACE = (
     update(tokens)
@@ -98,7 +104,6 @@ _REVOKE_USER = (
     )
     .on_conflict_do_nothing()
 )
-_IS_REVOKED: sa.Select[Any] = select(marks.c.pool_id).where(*_THIS_FAMILY)
 
 _EXPIRED = tokens.c.expires_at <= bindparam("now")
 _FORGOTTEN = (
@@ -127,11 +132,14 @@ _SWEEPS = (
 )
 
 
-def _family(row: Row | None) -> TokenFamily | None:
-    if row is None:
+def _held(pool_id: str, rows: Sequence[Row]) -> HeldFamily | None:
+    if not rows:
         return None
-    values = dict(zip(_NAMES, row, strict=True))
-    return TokenFamily(**{**values, "scopes": tuple(values["scopes"].split())})
+    values = dict(zip(_NAMES, rows[0], strict=False))  # the user's columns follow
+    return HeldFamily(
+        family=TokenFamily(**{**values, "scopes": tuple(values["scopes"].split())}),
+        user=profiles.fold(pool_id, [row[len(_NAMES) :] for row in rows]),
+    )
 
 
 class SqlGrants:
@@ -159,12 +167,17 @@ class SqlGrants:
         self._sweeper.wrote()
         return bool(started)
 
-    def find(self, pool_id: str, token: str) -> TokenFamily | None:
+    def find(self, pool_id: str, token: str) -> HeldFamily | None:
         now = self._clock.now()
-        return _family(self._sql.read_one(_FIND, pool=pool_id, token=digest(token), now=now))
+        return _held(pool_id, self._sql.read(_FIND, pool=pool_id, token=digest(token), now=now))
 
-    def lookup(self, pool_id: str, token: str) -> TokenFamily | None:
-        return _family(self._sql.read_one(_LOOKUP, pool=pool_id, token=digest(token)))
+    def lookup(self, pool_id: str, token: str) -> HeldFamily | None:
+        return _held(pool_id, self._sql.read(_LOOKUP, pool=pool_id, token=digest(token)))
+
+    def holder(self, pool_id: str, sub: str, origin_jti: str) -> TokenHolder | None:
+        rows = self._sql.read(_HOLDER, pool=pool_id, of_sub=sub, family=origin_jti)
+        user = profiles.fold(pool_id, [row[1:] for row in rows])
+        return None if user is None else TokenHolder(user=user, revoked=bool(rows[0][0]))
 
     def rotate(self, pool_id: str, old: str, new: str, *, grace: int) -> Rotation:
         """One transaction: a crash leaves the old token or the new one, never neither."""
@@ -185,9 +198,6 @@ class SqlGrants:
 
     def revoke_user(self, pool_id: str, sub: str) -> None:
         self._sql.write(_REVOKE_USER, pool=pool_id, of_sub=sub)
-
-    def is_revoked(self, pool_id: str, origin_jti: str) -> bool:
-        return self._sql.read_one(_IS_REVOKED, pool=pool_id, family=origin_jti) is not None
 
     def sweep(self, now: float) -> int:
         """Remove what has expired, ``sweeper.AT_MOST`` of each kind; how many it removed."""

@@ -26,5 +26,6 @@ def test_no_statement_reads_a_whole_table_or_pool(sqlite: SqlEngine, name: str) 
     compiled = STATEMENTS[name].compile(dialect=sa.create_engine(sqlite.url).dialect)
     literal = str(compiled).replace("?", "1")
     steps = [row[3] for row in sqlite.read(sa.text(f"EXPLAIN QUERY PLAN {literal}"))]
+    assert steps or isinstance(STATEMENTS[name], sa.Insert)  # of given values: nothing to look up
     whole_tables = [f"SCAN {table}" for table in (*metadata.tables, "wanted", "other")]
     assert not [step for step in steps if step in whole_tables or "(pool_id=?)" in step]
