@@ -39,6 +39,8 @@ def create_app(broker: Broker) -> Flask:
     """The mount table: path -> endpoint."""
     app = Flask("broker", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    # Werkzeug would answer a doubled slash by a redirect to a URL made of Host and wire scheme.
+    app.url_map.merge_slashes = False
     documents = discovery.Documents()
     sites = Sites(broker.pools)
 

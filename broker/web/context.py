@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from flask import Request, Response
-from werkzeug.exceptions import BadRequest, MisdirectedRequest, UnsupportedMediaType
+from werkzeug.exceptions import (
+    BadRequest,
+    MisdirectedRequest,
+    RequestEntityTooLarge,
+    UnsupportedMediaType,
+)
 
 from broker.model.login import SIGN_IN_SECONDS, LoginSession
 from broker.model.parameters import Parameters
@@ -76,7 +81,17 @@ def form(request: Request) -> Parameters:
     """The form body, single-valued. Another content type is 415, too large a body 413."""
     if request.mimetype != _FORM:
         raise UnsupportedMediaType
-    return _parsed(request.get_data(cache=False))
+    return _parsed(body(request))
+
+
+def body(request: Request) -> bytes:
+    """The body, all of it. Too large a one is 413: werkzeug cuts one without Content-Length (chunked)
+    at the limit, and what was cut off might be a repeated parameter."""
+    data = request.get_data(cache=False)
+    limit = request.max_content_length
+    if request.content_length is None and limit is not None and len(data) >= limit:
+        raise RequestEntityTooLarge
+    return data
 
 
 def parameters(request: Request) -> Parameters:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
 import msgspec
 from flask import Response, request
@@ -23,6 +24,10 @@ from broker.web import api_wire, pages
 from broker.web.api_wire import ApiError
 from broker.web.language import language_of
 from broker.web.pages import PageError, Purpose
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from werkzeug.datastructures import Headers
 
 _log = logging.getLogger("broker.web")
 _encode = msgspec.json.Encoder().encode
@@ -45,6 +50,7 @@ _ADVICE = {
 }
 """What the developer of an app has to change, for callers who read JSON."""
 
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 BASIC_CHALLENGE = 'Basic realm="token"'
 
@@ -63,9 +69,24 @@ def empty(status: int, headers: Mapping[str, str] = NO_STORE) -> Response:
     return response
 
 
+class _Redirect(Response):
+    """A ``Location`` that goes out as it was registered. Werkzeug would rewrite it for browsers of old:
+    lose an empty authority (``myapp:///callback``), change case, and fail on what is no host name."""
+
+    location_as_registered = ""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        headers = super().get_wsgi_headers(environ)
+        headers["Location"] = quote(self.location_as_registered, safe=_ASCII)
+        return headers
+
+
 def redirect(location: str, status: int = 302) -> Response:
     """To a location that was checked; no cache keeps it, for it may hold a code."""
-    return empty(status, {**NO_STORE, "Location": location})
+    response = _Redirect(status=status, headers=NO_STORE)
+    del response.headers["Content-Type"]
+    response.location_as_registered = location
+    return response
 
 
 def json_response(body: object, status: int = 200) -> Response:

@@ -13,7 +13,7 @@ from flask import Response, request
 
 from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError
-from broker.web import api_tokens, api_users, api_wire
+from broker.web import api_tokens, api_users, api_wire, context
 from broker.web.api_wire import ApiError, Members, Operation
 from broker.web.context import Site
 
@@ -64,7 +64,7 @@ def token_api(broker: Broker, site: Site) -> Response:
     """Read the target and the members, let the operation answer, name its refusal as Cognito does."""
     try:
         operation = _operation(request.headers.get("X-Amz-Target", ""))
-        members = Members.parse(request.get_data(cache=False))
+        members = Members.parse(context.body(request))
         return api_wire.answer(operation(broker, site, members))
     except OAuthError as error:
         return _refused(api_error(error), error.reason)
