@@ -193,8 +193,8 @@ class UserDirectory(Protocol):
 
     def import_many(self, profiles: Iterable[UserProfile]) -> int:
         """Create users, and merge into those whose usernames exist: attributes, identities and
-        groups are added, ``sub`` stays. How many users it stored: one whose ``sub`` is another
-        user's is left out. May be repeated."""
+        groups are added, ``sub`` stays. How many users it stored: one whose ``sub`` or first
+        identity is another user's is left out. May be repeated."""
 
 
 class ExpectedLinks(Protocol):

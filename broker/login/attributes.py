@@ -62,7 +62,7 @@ def username_of(identity: ExternalIdentity, provider: IdentityProvider, pool: Us
     Raises ``UpstreamError`` for a subject that is empty, too long or holds control characters.
     """
     username = provider.username(identity.subject)
-    if not identity.subject or _CONTROL.search(identity.subject):
+    if subject_fault(identity.subject) is not None:
         raise _refused(
             Reason.USERNAME_INVALID, provider, "username: Invalid characters", "username"
         )
@@ -75,6 +75,13 @@ def username_of(identity: ExternalIdentity, provider: IdentityProvider, pool: Us
             received=f"{len(username)} characters",
         )
     return username if pool.case_sensitive else username.lower()
+
+
+def subject_fault(subject: str) -> str | None:
+    """What is wrong with a provider's name for a person; None when it is good."""
+    if not subject:
+        return "it is empty"
+    return "it has control characters" if _CONTROL.search(subject) else None
 
 
 def flattened(values: tuple[str, ...]) -> str:
@@ -161,6 +168,8 @@ def _type_fault(attribute: SchemaAttribute, value: str) -> str | None:
 def _format_fault(name: str, value: str) -> str | None:
     if name == "phone_number" and not _PHONE.fullmatch(value):
         return "Invalid phone number format."
+    if name == "email" and _CONTROL.search(value):
+        return "Invalid email address format."
     if name == "birthdate" and not _BIRTHDATE.fullmatch(value):
         return "Invalid birthdate format, should be YYYY-MM-DD."
     return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from broker.login.accounts import AccountError, Accounts
+from broker.login.attributes import subject_fault, value_fault
 from broker.model.login import ExpectedLink, LinkedIdentity, UserProfile
 from broker.model.pool import IdentityProvider, ProviderType, UserPool
 from broker.ports import Clock, ExpectedLinks, SessionStore, UserDirectory
@@ -43,6 +44,8 @@ class Links:
 
     def link(self, pool: UserPool, user: UserProfile, source: Source) -> None:
         """From the source's next sign-in on it is ``user`` who signs in."""
+        _check_value(pool, source)
+        _check_mutable(pool, source.provider)
         self._check_count(pool, user)
         if source.attribute == SUBJECT:
             self._link_subject(pool, user, source)
@@ -111,6 +114,31 @@ class Links:
     def _now(self) -> int:
         """Milliseconds, as in ``identities``."""
         return int(self.clock.now() * 1000)
+
+
+def _check_value(pool: UserPool, source: Source) -> None:
+    """What no sign-in could ever bring would wait for ever."""
+    attribute = pool.schema.get(source.attribute)
+    if source.attribute == SUBJECT:
+        fault = subject_fault(source.value)
+    else:
+        fault = None if attribute is None else value_fault(attribute, source.value)
+    if fault is not None or not source.value:
+        raise AccountError(
+            "InvalidParameterException", f"ProviderAttributeValue: {fault or 'it is empty'}"
+        )
+
+
+def _check_mutable(pool: UserPool, provider: IdentityProvider) -> None:
+    """The source's claims overwrite the user's attributes at each sign-in: all must be mutable."""
+    for name in provider.attribute_mapping:
+        attribute = pool.schema.get(name)
+        if attribute is not None and not attribute.mutable:
+            raise AccountError(
+                "InvalidParameterException",
+                f"{name} is in the AttributeMapping of {provider.name} and cannot be changed "
+                "(Mutable: false); the first sign-in through the link would fail.",
+            )
 
 
 def _check_attribute(source: Source) -> None:

@@ -16,6 +16,7 @@ import msgspec
 
 from broker.login.accounts import Accounts
 from broker.login.attributes import username_of, value_fault
+from broker.login.links import MAX_LINKS
 from broker.model.errors import UpstreamError
 from broker.model.login import ExternalIdentity, LinkedIdentity, UserProfile
 from broker.model.pool import IdentityProvider, UserPool
@@ -23,6 +24,8 @@ from broker.ports import Clock, UserDirectory
 
 BATCH = 500
 
+_LATEST = 1 << 53
+"""Milliseconds, far in the future: what JSON readers keep exact (RFC 8259 6)."""
 _SUB = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -93,15 +96,15 @@ class UserImport:
                 except LineRefusedError as error:
                     outcome.refused += 1
                     refused(number, str(error))
-            for number in self._store(users, outcome):
-                refused(number, "Sub: it is another user's.")
+            for number, reason in self._store(users, outcome).items():
+                refused(number, reason)
             progress(outcome)
         return outcome
 
-    def _store(self, users: list[tuple[int, UserProfile]], outcome: Outcome) -> list[int]:
-        """The numbers of the lines that were left out, which is rare and looked up only then."""
+    def _store(self, users: list[tuple[int, UserProfile]], outcome: Outcome) -> dict[int, str]:
+        """The lines that were left out, and why, which is rare and looked up only then."""
         stored = self.directory.import_many(profile for _, profile in users)
-        left_out = [] if stored == len(users) else [n for n, user in users if not self._has(user)]
+        left_out = {} if stored == len(users) else self._left_out(users)
         outcome.stored += len(users) - len(left_out)
         outcome.refused += len(left_out)
         for number, user in users:
@@ -109,8 +112,20 @@ class UserImport:
                 self._disable(user)
         return left_out
 
-    def _has(self, user: UserProfile) -> bool:
-        return self.directory.by_username(user.pool_id, user.username) is not None
+    def _left_out(self, users: list[tuple[int, UserProfile]]) -> dict[int, str]:
+        reasons = ((number, self._conflict(user)) for number, user in users)
+        return {number: reason for number, reason in reasons if reason is not None}
+
+    def _conflict(self, user: UserProfile) -> str | None:
+        """What of ``user`` is another user's already, so that the directory did not take it."""
+        by_sub = self.directory.by_sub(user.pool_id, user.sub)
+        if by_sub is not None and by_sub.username != user.username:
+            return "Sub: it is another user's."
+        own = user.identities[0]
+        linked = self.directory.find(user.pool_id, own.provider_name, own.user_id)
+        if linked is not None and linked.username != user.username:
+            return "Username: this person is linked to another user; unlink first."
+        return None
 
     def _disable(self, user: UserProfile) -> None:
         """A new user is stored disabled; one that was there before becomes so."""
@@ -154,6 +169,8 @@ class UserImport:
             groups=(f"{pool.id}_{provider.name}",),
             created_at=int(now),
             modified_at=int(now),
+            # Whoever had this ``sub`` before may have left tokens behind.
+            tokens_valid_after=int(now),
         )
 
 
@@ -204,24 +221,35 @@ def _identities(
         return (own,)
     try:
         listed = _decode_identities(encoded)
-        links = [_link(pool, each, own) for each in listed]
+        links = [link for each in listed if (link := _link(pool, each, own)) is not None]
     except (msgspec.MsgspecError, ValueError) as error:
         raise LineRefusedError("UserAttributes: identities is not what Cognito writes.") from error
-    return (own, *(link for link in links if link is not None))
+    if len(links) > MAX_LINKS:
+        raise LineRefusedError(f"UserAttributes: identities: at most {MAX_LINKS} links.")
+    return (own, *links)
 
 
 def _link(pool: UserPool, listed: _Identity, own: LinkedIdentity) -> LinkedIdentity | None:
     provider = pool.providers.get(listed.provider_name)
     if provider is None or (provider.name, listed.user_id) == (own.provider_name, own.user_id):
         return None
+    _username(pool, provider, listed.user_id)  # the same rules for what a provider calls a person
     return LinkedIdentity(
         user_id=listed.user_id,
         provider_name=provider.name,
         provider_type=provider.type.value,
         issuer=listed.issuer,
         primary=False,
-        created_at=int(listed.created_at) or own.created_at,
+        created_at=_milliseconds(listed.created_at) or own.created_at,
     )
+
+
+def _milliseconds(date: int | str) -> int:
+    """Raises ``ValueError`` for what is no date, or none that a database has a number for."""
+    number = int(date)
+    if not 0 <= number < _LATEST:
+        raise ValueError("out of range")
+    return number
 
 
 def _batches(lines: Iterator[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:

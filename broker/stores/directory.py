@@ -109,7 +109,7 @@ class SqlDirectory:
             for group in user.groups
         ]
         with self._sql.transaction() as connection:
-            stored = connection.each(statements.IMPORT_USER, map(_user_columns, batch))
+            stored = connection.each(statements.IMPORT_USER, map(_import_columns, batch))
             connection.each(statements.IMPORT_IDENTITY, identities)
             connection.each(statements.IMPORT_MEMBERSHIP, groups)
         return stored
@@ -147,6 +147,15 @@ def _user_columns(profile: UserProfile) -> dict[str, object]:
         "created_at": profile.created_at,
         "modified_at": profile.modified_at,
         "tokens_valid_after": profile.tokens_valid_after,
+    }
+
+
+def _import_columns(profile: UserProfile) -> dict[str, object]:
+    own = profile.identities[0] if profile.identities else None
+    return {
+        **_user_columns(profile),
+        "own_provider": None if own is None else own.provider_name,
+        "own_user_id": None if own is None else own.user_id,
     }
 
 

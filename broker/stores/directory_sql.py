@@ -106,14 +106,19 @@ IMPORT_IDENTITY = _insert_for(identities, *_THIS_NAME)
 IMPORT_MEMBERSHIP = _insert_for(memberships, *_THIS_NAME)
 
 _other = users.alias("other")
+_is_other = sa.and_(
+    _other.c.pool_id == bindparam("pool_id"), _other.c.username != bindparam("username")
+)
 _import = insert(users).from_select(
     [column.name for column in users.c],
     select(*(bindparam(column.name, type_=column.type) for column in users.c)).where(
+        ~sa.exists().where(_is_other, _other.c.sub == bindparam("sub")),
         ~sa.exists().where(
-            _other.c.pool_id == bindparam("pool_id"),
-            _other.c.sub == bindparam("sub"),
-            _other.c.username != bindparam("username"),
-        )
+            _is_other,
+            owned_by(_wanted, _other),
+            _wanted.c.provider_name == bindparam("own_provider"),
+            _wanted.c.user_id == bindparam("own_user_id"),
+        ),
     ),
 )
 IMPORT_USER = _import.on_conflict_do_update(

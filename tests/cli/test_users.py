@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from broker.cli import main
 from tests.kit.apps import App, body
+from tests.kit.clock import ManualClock
 from tests.kit.world import EMAIL_CLAIM, World, saml_provider
 
 POOL = "eu-west-1_Test01"
@@ -173,6 +174,67 @@ def test_refused_lines_are_named_and_the_others_stored(console: Console) -> None
     assert "yesterday" not in result.output
     assert "2 stored, 14 refused" in result.stdout
     assert console.names() == ["Corp_alice", "Corp_zoe"]
+
+
+def refused_lines(console: Console, text: str) -> dict[int, str]:
+    result = console.run("import", "--file", "-", text=text)
+    lines = (line.partition(": ") for line in result.stderr.splitlines())
+    return {int(number.removeprefix("line ")): reason for number, _, reason in lines}
+
+
+def test_a_sub_of_somebody_else_changes_nobody(console: Console) -> None:
+    console.ok("import", "--file", "-", text=line(Sub=SUB) + line("Corp_bob"))
+    stolen = line("Corp_bob", Sub=SUB, UserAttributes=attributes(email="new@x.test"))
+    refused = refused_lines(console, line("Corp_zoe") + stolen)
+    assert refused == {2: "Sub: it is another user's."}
+    names = {each["Name"] for each in console.show("Corp_bob")["UserAttributes"]}
+    assert names == {"identities"}
+
+
+def test_who_is_linked_to_somebody_is_no_user_of_their_own(console: Console) -> None:
+    console.ok("import", "--file", "-", text=line())
+    console.ok("link", "--provider", "Corp", "--value", "al", "Corp_alice")
+    refused = refused_lines(console, line("Corp_al") + line("Corp_zoe"))
+    assert list(refused) == [1]
+    assert "linked to another user" in refused[1]
+    assert console.names() == ["Corp_alice", "Corp_zoe"]
+
+
+@pytest.mark.parametrize(
+    "identities",
+    [
+        [{"userId": "al", "providerName": "Corp", "dateCreated": 10**25}],
+        [{"userId": "al", "providerName": "Corp", "dateCreated": -1}],
+        [{"userId": "al", "providerName": "Corp", "dateCreated": "soon"}],
+        [{"userId": "", "providerName": "Corp"}],
+        [{"userId": "a\0l", "providerName": "Corp"}],
+        [{"userId": "a" * 124, "providerName": "Corp"}],
+        [{"userId": f"al{n}", "providerName": "Corp"} for n in range(6)],
+    ],
+    ids=["late", "early", "no date", "empty", "control", "long", "many"],
+)
+def test_identities_that_no_sign_in_could_bring_are_refused(
+    console: Console, identities: list[dict[str, Any]]
+) -> None:
+    given = line(UserAttributes=attributes(identities=json.dumps(identities)))
+    assert list(refused_lines(console, given + line("Corp_zoe"))) == [1]
+    assert console.names() == ["Corp_zoe"]
+
+
+def test_an_imported_sub_does_not_wake_what_its_last_owner_left(
+    new_world: Callable[..., World], tmp_path: Path, certs: Path
+) -> None:
+    """The sign-in was before the import, which is told the time by this machine."""
+    app = App.of(new_world(clock=ManualClock(1_700_000_000)))
+    console = Console(tmp_path / "world-0", certs)
+    tokens = app.tokens()
+    code = app.answer()["code"]
+    sub = app.world.verified(tokens["id_token"])["sub"]
+    console.ok("delete", "--yes", "Corp_alice")
+    console.ok("import", "--file", "-", text=line(Sub=sub))
+    assert app.world.userinfo(tokens["access_token"]).status_code == 401
+    assert app.refresh(tokens["refresh_token"]).status_code == 400
+    assert body(app.redeem(code))["error"] == "invalid_grant"
 
 
 def test_bytes_that_are_not_utf_8_are_a_refused_line(console: Console) -> None:
@@ -394,6 +456,29 @@ def test_five_links_are_enough(terminal: Console) -> None:
 def test_only_a_mapped_attribute_can_be_linked_by(terminal: Console, attribute: str) -> None:
     by = ["--provider", "Corp", "--attribute", attribute, "--value", "x"]
     assert "InvalidParameterException" in terminal.refused("link", *by, ALICE)
+
+
+@pytest.mark.parametrize("value", ["", "a\nb"])
+@pytest.mark.parametrize("attribute", ["Cognito_Subject", "email"])
+def test_what_no_sign_in_brings_cannot_be_linked(
+    terminal: Console, attribute: str, value: str
+) -> None:
+    by = ["--provider", "Corp", "--attribute", attribute, "--value", value]
+    assert "InvalidParameterException" in terminal.refused("link", *by, ALICE)
+
+
+def test_a_provider_that_maps_an_immutable_attribute_cannot_be_linked(
+    new_world: Callable[..., World], tmp_path: Path, certs: Path
+) -> None:
+    """Its first sign-in as the user would have to change what cannot be changed."""
+    idp = new_world().idp
+    corp = saml_provider(idp, AttributeMapping={"custom:number": "employeeNumber"})
+    schema = {"Name": "number", "AttributeDataType": "String", "Mutable": False}
+    new_world(providers=[corp], pool={"SchemaAttributes": [schema]})
+    console = Console(tmp_path / "world-1", certs)
+    console.ok("import", "--file", "-", text=line())
+    refused = console.refused("link", "--provider", "Corp", "--value", "al", ALICE)
+    assert "custom:number" in refused
 
 
 def test_the_provider_must_be_configured(terminal: Console) -> None:

@@ -132,6 +132,12 @@ REFUSED: dict[str, tuple[dict[str, str], dict[str, str], Reason, str]] = {
         Reason.ATTRIBUTE_UNKNOWN,
         "username: Attribute does not exist in the schema. ",
     ),
+    "control characters": (
+        {"email": "c"},
+        {"c": "a@b.test\r\nBcc: c"},
+        Reason.ATTRIBUTE_INVALID,
+        "email: ",
+    ),
     "too long": ({"email": "c"}, {"c": "x" * 2049}, Reason.ATTRIBUTE_INVALID, "email: "),
     "longer than its schema": (
         {"custom__short": "c"},
