@@ -50,6 +50,11 @@ class Parameters:
     def get(self, name: str) -> str | None:
         return self.values.get(name)
 
+    def only(self, *names: str) -> Parameters:
+        """These of them."""
+        kept = {name: value for name, value in self.values.items() if name in names}
+        return Parameters(values=kept, repeated=self.repeated & frozenset(names))
+
     def first_repeated(self, names: Iterable[str]) -> str | None:
         """One of ``names`` that was sent more than once, or None."""
         return next((name for name in names if name in self.repeated), None)

@@ -71,7 +71,7 @@ def parse(
     """Read the rest of the request. Raises ``OAuthError``, which the app is told at ``redirect``."""
     refuse_repeated(params, _KNOWN)
     refuse_other_encodings(params, _KNOWN)
-    _refuse_too_much(params)
+    refuse_too_much(params, _KNOWN)
     _refuse_request_objects(params)
     response_type = _response_type(params, client)
     _check_response_mode(params, response_type)
@@ -113,8 +113,8 @@ def refuse_other_encodings(params: Parameters, names: tuple[str, ...]) -> None:
             )
 
 
-def _refuse_too_much(params: Parameters) -> None:
-    if sum(len(params.get(name) or "") for name in _KNOWN) > MAX_CHARACTERS:
+def refuse_too_much(params: Parameters, names: tuple[str, ...]) -> None:
+    if sum(len(params.get(name) or "") for name in names) > MAX_CHARACTERS:
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,
             f"The parameters have more than {MAX_CHARACTERS} characters together.",
@@ -276,4 +276,5 @@ def _is_resource(value: str) -> bool:
         plain_http = url.scheme == "http" and url.hostname != "localhost"
     except ValueError:
         return False
-    return bool(url.scheme) and not plain_http and "#" not in value and bool(url.netloc or url.path)
+    place = url.netloc if url.scheme in ("http", "https") else url.netloc or url.path
+    return bool(url.scheme) and not plain_http and "#" not in value and bool(place)

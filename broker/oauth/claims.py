@@ -26,7 +26,7 @@ _PROFILE = (
 )  # fmt: skip
 _ATTRIBUTE_SCOPES = frozenset({"email", "phone", "profile"})
 _PAIRS = {"email": _EMAIL, "phone": _PHONE}
-_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]*)?")
+_SECONDS = re.compile(r"[0-9]{1,15}(\.[0-9]*)?")
 
 
 def require_readable(client: AppClient, scopes: tuple[str, ...]) -> None:
@@ -219,15 +219,17 @@ def _present(attributes: Mapping[str, str]) -> dict[str, str]:
 
 
 def _typed(attributes: Mapping[str, str]) -> dict[str, object]:
-    """Attribute values in the JSON types of OIDC Core 5.1; custom attributes stay strings."""
-    return {name: _typed_value(name, value) for name, value in attributes.items()}
+    """Attribute values in the JSON types of OIDC Core 5.1; custom attributes stay strings. A value
+    that is not of its type is left out: readers trust the type."""
+    typed = {name: _typed_value(name, value) for name, value in attributes.items()}
+    return {name: value for name, value in typed.items() if value is not None}
 
 
 def _typed_value(name: str, value: str) -> object:
     if name in VERIFIED_FLAGS:
         return value == "true"
-    if name == "updated_at" and _NUMBER.fullmatch(value):
-        return int(value.partition(".")[0])
+    if name == "updated_at":
+        return int(value.partition(".")[0]) if _SECONDS.fullmatch(value) else None
     if name == "address":
         return {"formatted": value}
     return value

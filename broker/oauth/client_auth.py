@@ -14,6 +14,7 @@ from broker.model.errors import ErrorCode, OAuthError
 from broker.model.parameters import Parameters
 from broker.model.pool import AppClient, UserPool
 
+_BASIC = "basic "
 _NO_SECRET = "a secret no client has"  # compared when there is none, so that time tells nothing
 
 
@@ -30,8 +31,8 @@ def authenticate(authorization: str | None, form: Parameters, pool: UserPool) ->
     Raises ``OAuthError``: ``invalid_request`` for two ways at once or none, ``invalid_client`` for
     credentials that do not fit.
     """
-    if authorization is not None and authorization[:6].lower() == "basic ":
-        candidates = _from_basic(authorization[6:], form)
+    if authorization is not None and is_basic(authorization):
+        candidates = _from_basic(authorization[len(_BASIC) :], form)
     else:
         candidates = _from_form(form)
     for credentials in candidates:
@@ -41,6 +42,11 @@ def authenticate(authorization: str | None, form: Parameters, pool: UserPool) ->
     raise OAuthError(
         ErrorCode.INVALID_CLIENT, "The client is unknown or its credentials are wrong."
     )
+
+
+def is_basic(authorization: str | None) -> bool:
+    """Whether the Authorization header tries Basic (RFC 7617 2); another scheme is none of ours."""
+    return authorization is not None and authorization[: len(_BASIC)].lower() == _BASIC
 
 
 def _from_form(form: Parameters) -> tuple[_Credentials, ...]:

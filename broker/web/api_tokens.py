@@ -14,6 +14,7 @@ from broker.oauth.client_auth import secret_fits
 from broker.web.api_wire import ApiError, Members
 from broker.web.context import Site
 
+MAX_CLIENT_ID = 128
 _REFRESH_FLOWS = ("REFRESH_TOKEN_AUTH", "REFRESH_TOKEN")
 _PASSWORD_FLOWS = (
     "ADMIN_NO_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH", "CUSTOM_AUTH", "USER_AUTH",
@@ -58,7 +59,15 @@ def revoke_token(broker: Broker, site: Site, members: Members) -> object:
 
 
 def _client(pool: UserPool, client_id: str) -> AppClient:
+    """Cognito tells an unknown client apart, and repeats its id: ids are public, and no secret of
+    whoever sends one."""
     client = pool.clients.get(client_id)
+    if client is None and len(client_id) > MAX_CLIENT_ID:
+        raise ApiError(
+            "InvalidParameterException",
+            "1 validation error detected: Value at 'clientId' failed to satisfy constraint: Member "
+            f"must have length less than or equal to {MAX_CLIENT_ID}",
+        )
     if client is None:
         raise ApiError("ResourceNotFoundException", f"User pool client {client_id} does not exist.")
     return client

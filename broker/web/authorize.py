@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Response, request
 
 from broker.login.broker import Broker
@@ -11,7 +13,7 @@ from broker.model.login import AuthorizationRequest, LoginSession, UpstreamReque
 from broker.model.parameters import Parameters
 from broker.model.pool import AppClient
 from broker.oauth.authorization_request import parse, verify_redirect
-from broker.oauth.id_token_hint import read_hint
+from broker.oauth.id_token_hint import Hint, read_hint
 from broker.web import context, errors, pages
 from broker.web.context import Site
 from broker.web.language import language_of
@@ -40,9 +42,12 @@ def _answer(
     """A live session answers at once; else off to the provider; else let the person choose."""
     cookie = context.session_cookie(request)
     session = broker.sessions.reusable(site.pool, client, asked, cookie)
-    if session is not None and _is_meant(broker, site, params.get("id_token_hint"), session):
-        answer = broker.flow.answer(site.pool, client, asked, session)
-        return errors.to_app(asked.redirect, answer)
+    if session is not None:
+        if _is_meant(broker, site, client, params.get("id_token_hint"), session):
+            answer = broker.flow.answer(site.pool, client, asked, session)
+            return errors.to_app(asked.redirect, answer)
+        # The provider knows this browser as well, and would answer for the same person again.
+        asked = replace(asked, prompt=(*asked.prompt, "login"))
     if "none" in asked.prompt:
         raise OAuthError(ErrorCode.LOGIN_REQUIRED, "Nobody is signed in.")
     provider = asked.provider or _only_provider(site, client)
@@ -51,12 +56,15 @@ def _answer(
     return _send_upstream(broker, site, asked, provider)
 
 
-def _is_meant(broker: Broker, site: Site, token: str | None, session: LoginSession) -> bool:
-    """OIDC Core 3.1.2.1: a hint about somebody else, or one that is not ours, gets no silent answer."""
+def _is_meant(
+    broker: Broker, site: Site, client: AppClient, token: str | None, session: LoginSession
+) -> bool:
+    """OIDC Core 3.1.2.1: a hint about somebody else, of another client's, or one that is not ours gets
+    no silent answer."""
     if token is None:
         return True
     hint = read_hint(token, broker.issuers.of(site.pool))
-    return hint is not None and hint.sub == session.sub
+    return hint == Hint(sub=session.sub, client_id=client.id)
 
 
 def _only_provider(site: Site, client: AppClient) -> str | None:

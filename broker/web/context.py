@@ -87,7 +87,7 @@ def form(request: Request) -> Parameters:
 def body(request: Request) -> bytes:
     """The body, all of it. Too large a one is 413: werkzeug cuts one without Content-Length (chunked)
     at the limit, and what was cut off might be a repeated parameter."""
-    data = request.get_data(cache=False)
+    data = request.get_data()
     limit = request.max_content_length
     if request.content_length is None and limit is not None and len(data) >= limit:
         raise RequestEntityTooLarge

@@ -15,9 +15,11 @@ from typing import Any
 
 from flask import Request
 from werkzeug.datastructures import LanguageAccept
+from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_accept_header
 
 from broker.model.parameters import Parameters
+from broker.web import context
 
 CODES = ("en", "de", "es", "fr", "id", "it", "ja", "ko", "pt-BR", "zh-CN", "zh-TW")
 """The values of ``lang``, as Cognito's managed login has them; the first is the fallback."""
@@ -100,19 +102,19 @@ def choose_language(
 
 
 def language_of(request: Request) -> Language:
-    """The language of the answer to ``request``: from its query, its cookie, its header."""
+    """The language of the answer to ``request``: from its parameters, its cookie, its header."""
     asked = _asked(request)
     return choose_language(
         lang=asked.get("lang"),
         ui_locales=asked.get("ui_locales"),
-        cookie=request.cookies.get("lang"),
+        cookie=request.cookies.get(context.LANGUAGE_COOKIE),
         accept_language=request.headers.get("Accept-Language"),
     )
 
 
 def _asked(request: Request) -> Parameters:
-    """The query, whatever is in it: the page that refuses an unreadable one has a language too."""
+    """The parameters, whatever is in them: the page that refuses unreadable ones has a language too."""
     try:
-        return Parameters.parse(request.query_string.decode("utf-8", "surrogateescape"))
-    except ValueError:
+        return context.parameters(request)
+    except HTTPException:
         return Parameters()

@@ -16,7 +16,11 @@ from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError
 from broker.model.parameters import Parameters
 from broker.model.pool import AppClient
-from broker.oauth.authorization_request import refuse_repeated, verify_redirect
+from broker.oauth.authorization_request import (
+    refuse_repeated,
+    refuse_too_much,
+    verify_redirect,
+)
 from broker.oauth.id_token_hint import Hint, read_hint
 from broker.web import context, errors, pages
 from broker.web.authorize import upstream_response
@@ -30,15 +34,21 @@ _KNOWN = (
     "id_token_hint", "state", "scope",
 )  # fmt: skip
 _CONFIRMED = "confirmed"
+_CARRIED = (
+    *_KNOWN, _CONFIRMED, "nonce", "code_challenge", "code_challenge_method", "response_mode", "prompt",
+    "max_age", "login_hint", "resource", "lang", "ui_locales",
+)  # fmt: skip
+"""What the sign-in after a sign-out may be asked with; anything else ends here."""
 
 
 def logout(broker: Broker, site: Site) -> Response:
     """GET or POST; unknown parameters are ignored."""
-    params = context.parameters(request)
-    if request.method == "POST" and context.session_cookie(request) is None:
-        return _by_get(params)
+    params = context.parameters(request).only(*_CARRIED)
     try:
         refuse_repeated(params, _KNOWN)
+        refuse_too_much(params, _CARRIED)
+        if request.method == "POST" and context.session_cookie(request) is None:
+            return _by_get(params)
         return _sign_out(broker, site, params)
     except OAuthError as error:
         return errors.refused_request(error, params.get("client_id"))

@@ -9,7 +9,7 @@ from broker.model.errors import ErrorCode, OAuthError
 from broker.model.parameters import Parameters
 from broker.model.tokens import TokenRequest, TokenSet
 from broker.oauth.authorization_request import refuse_other_encodings, refuse_repeated
-from broker.oauth.client_auth import authenticate
+from broker.oauth.client_auth import authenticate, is_basic
 from broker.oauth.scopes import split_scopes
 from broker.web import context, errors
 from broker.web.context import Site
@@ -43,7 +43,9 @@ def token(broker: Broker, site: Site) -> Response:
 
 def refused(error: OAuthError) -> Response:
     """400; a client that tried Basic and failed gets 401 with a challenge (RFC 6749 5.2)."""
-    if error.code is not ErrorCode.INVALID_CLIENT or "Authorization" not in request.headers:
+    if error.code is not ErrorCode.INVALID_CLIENT or not is_basic(
+        request.headers.get("Authorization")
+    ):
         return errors.json_error(error)
     response = errors.json_error(error, 401)
     response.headers["WWW-Authenticate"] = errors.BASIC_CHALLENGE

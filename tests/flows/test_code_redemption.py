@@ -230,8 +230,10 @@ def test_wrong_basic_credentials_get_a_challenge(app: App) -> None:
     assert body(response)["error"] == "invalid_client"
 
 
-def test_wrong_credentials_in_the_body_get_none(app: App) -> None:
-    response = app.redeem("code", client_secret="wrong")
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer of-another-kind"}])
+def test_wrong_credentials_in_the_body_get_none(app: App, headers: dict[str, str]) -> None:
+    form = {"grant_type": "refresh_token", "client_id": "web", "client_secret": "wrong"}
+    response = app.world.token(form, headers=headers)
     assert response.status_code == 400
     assert "WWW-Authenticate" not in response.headers
 

@@ -63,6 +63,14 @@ def test_errors_come_the_same_way(app: App, changes: dict[str, str | None], erro
     assert (answer["error"], answer["state"]) == (error, STATE)
 
 
+def test_a_posted_request_chooses_the_language_too(app: App) -> None:
+    path, _, query = app._authorize_url(
+        response_mode="form_post", prompt="none", lang="de"
+    ).partition("?")
+    assert '<html lang="de"' in app.person.get(f"{path}?{query}").text
+    assert '<html lang="de"' in app.person.post(path, query).text
+
+
 def test_an_unknown_mode_is_an_error_in_the_query(app: App) -> None:
     location = app.authorize(response_mode="web_message").headers["Location"]
     assert location.startswith(f"{CALLBACK}?")

@@ -359,6 +359,17 @@ def test_a_posted_request_works_from_another_site(app: App) -> None:
     assert not is_signed_in(app)
 
 
+def test_a_posted_request_carries_on_what_is_known_of_it_alone(app: App) -> None:
+    form = {"client_id": "web", "logout_uri": HOME, "junk": "x" * 100_000}
+    location = app.person.post("/logout", form).headers["Location"]
+    assert dict(parse_qsl(urlsplit(location).query)) == {
+        "client_id": "web",
+        "logout_uri": HOME,
+    }
+    too_much = app.person.post("/logout", {**form, "state": "x" * 40_000})
+    assert too_much.headers["Location"].startswith("/error?error=The+parameters+have+more+than")
+
+
 def test_one_browsers_sign_out_is_not_anothers(app: App) -> None:
     app.tokens()
     other = App.of(app.world)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from tests.kit.apps import App, body
-from tests.kit.world import WEB, World
+from tests.kit.world import PUBLIC, WEB, World
 
 
 @pytest.fixture
@@ -91,9 +91,18 @@ def test_any_other_hint_gets_no_silent_answer(app: App, kind: str) -> None:
         "an access token": tokens["access_token"],
     }[kind]
     assert silently(app, id_token_hint=hint)["error"] == "login_required"
-    # Without prompt=none the person signs in again.
+    # Without prompt=none the person signs in again, and is really asked to.
     location = app.authorize(id_token_hint=hint).headers["Location"]
     assert location.startswith("https://idp.example/")
+    request = app.world.idp.read_request(location, certificate=app.world.certificate()).document
+    assert request is not None
+    assert request.get("ForceAuthn") == "true"
+
+
+def test_another_clients_hint_gets_no_silent_answer(app: App) -> None:
+    hint = App.of(app.world, PUBLIC).tokens()["id_token"]
+    app.tokens()
+    assert silently(app, id_token_hint=hint)["error"] == "login_required"
 
 
 # -- other pages -----------------------------------------------------------------------------

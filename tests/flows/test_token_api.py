@@ -153,6 +153,13 @@ def test_a_user_who_is_out_refreshes_no_more(spa: App, fate: str) -> None:
     assert refusal(refused) == ("NotAuthorizedException", "Refresh Token has been revoked")
 
 
+def test_no_client_has_a_name_so_long(spa: App) -> None:
+    response = spa.api("GetTokensFromRefreshToken", ClientId="x" * 129, RefreshToken="x")
+    name, message = refusal(response)
+    assert name == "InvalidParameterException"
+    assert "x" * 10 not in message
+
+
 def test_an_unknown_client(spa: App) -> None:
     response = spa.api("GetTokensFromRefreshToken", ClientId="nobody", RefreshToken="x")
     assert refusal(response) == (

@@ -298,6 +298,8 @@ def test_a_resource_is_an_absolute_uri(resource: str) -> None:
         "http://localhost.evil.example/",
         "https://api.example.com/#part",
         "https:",
+        "https:api",
+        "https:///api",
         "https://[",
         "https://api.example.com/\x00",
         "https://api.example.com/ a",

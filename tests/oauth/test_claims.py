@@ -273,6 +273,16 @@ def test_read_attributes_limit_user_info_in_every_scope(scopes: str) -> None:
     }
 
 
+@pytest.mark.parametrize("value", ["1" * 16, "-1", "yesterday"])
+def test_what_is_no_number_of_seconds_is_not_shown_as_updated_at(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers of typed values trust the type (OIDC Core 5.1)."""
+    monkeypatch.setitem(EVERYTHING.attributes, "updated_at", value)
+    assert "updated_at" not in id_token(authorized(TEAM_READER, EVERYTHING))
+    assert "updated_at" not in user_info("openid profile", conformance=Conformance.OIDC)
+
+
 def test_with_oidc_conformance_user_info_has_json_types() -> None:
     shown = user_info("openid email profile phone", conformance=Conformance.OIDC)
     assert shown["email_verified"] is True
