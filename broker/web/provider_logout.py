@@ -36,11 +36,11 @@ def saml(broker: Broker, site: Site) -> Response:
         )
     except SignInRefusedError as refusal:
         return errors.page(PageError.INVALID_ANSWER, status=400, reference=refusal.reference)
-    response = (
-        signed_out(None) if answer is None else upstream_response(answer, purpose=Purpose.SIGN_OUT)
-    )
-    context.sign_out_browser(response, site)
-    return response
+    # The cookie of the browser that carries the message stays: it may be somebody else's, and that
+    # of a session which has ended is good for nothing.
+    if answer is None:
+        return signed_out(None)
+    return upstream_response(answer, purpose=Purpose.SIGN_OUT)
 
 
 def oauth(broker: Broker, site: Site) -> Response:

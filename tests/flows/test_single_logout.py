@@ -137,12 +137,15 @@ def test_a_forged_answer_changes_nothing_and_the_real_one_still_counts(
 # -- begun there ----------------------------------------------------------------------------------
 
 
-def ask(world: World, idp: SamlIdp | None = None, **how: Any) -> TestResponse:
+def ask(
+    world: World, idp: SamlIdp | None = None, browser: Browser | None = None, **how: Any
+) -> TestResponse:
     """The provider's own LogoutRequest, through a browser that may be signed in or not."""
     request = saml_logout.logout_request(
         idp or world.idp, **{"name_id": "alice", "destination": SLO, **how}
     )
-    return world.browser().post("/saml2/logout", {"SAMLRequest": request, "RelayState": "theirs"})
+    form = {"SAMLRequest": request, "RelayState": "theirs"}
+    return (browser or world.browser()).post("/saml2/logout", form)
 
 
 def test_the_provider_ends_every_session_and_refresh_token_of_its_person(slo: World) -> None:
@@ -160,6 +163,16 @@ def test_the_provider_ends_every_session_and_refresh_token_of_its_person(slo: Wo
         assert refresh(slo, body).json["error"] == "invalid_grant"
         assert slo.userinfo(body["access_token"]).status_code == 401
     assert refresh(slo, others).status_code == 200
+
+
+def test_whoever_carries_a_wish_about_somebody_else_stays_signed_in(slo: World) -> None:
+    """Anybody can have a LogoutRequest about themselves posted by another person's browser."""
+    carrier, named = slo.browser(), slo.browser()
+    slo.sign_in(carrier, name_id="bob")
+    slo.sign_in(named, name_id="alice")
+    assert ask(slo, browser=carrier).status_code == 302
+    assert is_signed_in(slo, carrier)
+    assert not is_signed_in(slo, named)
 
 
 def test_a_code_on_its_way_is_ended_too(slo: World) -> None:
