@@ -80,6 +80,10 @@ class SingleUseStore(Protocol):
 class ReplayGuard(Protocol):
     """Marks that were seen."""
 
+    def seen(self, pool_id: str, scope: str, key: str) -> bool:
+        """Whether ``first_time`` has marked it. For work that may be done twice, and is to be done
+        again when it failed: look, work, mark. Whatever must happen once is marked first."""
+
     def first_time(self, pool_id: str, scope: str, key: str, *, until: float) -> bool:
         """True for exactly one caller per (pool, scope, key) until ``until`` (epoch seconds).
 
@@ -270,8 +274,17 @@ class LogoutCapable(Protocol):
 class ProviderLogouts(Protocol):
     """Messages in which identity providers of one kind ask for sessions to be ended."""
 
-    def receive(self, pool: UserPool, callback: Callback) -> tuple[str, ProviderLogout]:
-        """The name of the provider that says so, and what it wants. Raises ``UpstreamError``."""
+    def receive(self, pool: UserPool, callback: Callback) -> Sequence[ProviderLogout]:
+        """What the message wants, at least one wish: a pool may know its sender as several providers.
+
+        It is not used up: should the sessions not end, it may come again. Raises ``UpstreamError``.
+        """
+
+    def conclude(
+        self, pool: UserPool, callback: Callback, wishes: Sequence[ProviderLogout]
+    ) -> UpstreamRequest | None:
+        """The sessions have ended: use the message up. The answer to send back; None: the provider
+        has no place for one. Raises ``UpstreamError`` when another delivery came first."""
 
 
 class Upstreams(Protocol):

@@ -22,6 +22,7 @@ from broker.model.login import (
     Callback,
     LoginSession,
     PendingSignOut,
+    ProviderLogout,
     UpstreamRequest,
 )
 from broker.model.pool import UserPool
@@ -134,15 +135,20 @@ class ProviderSignOut:
         Raises ``SignInRefusedError`` for a message that is not a provider's; it changes nothing.
         """
         try:
-            provider, wish = logouts.receive(pool, callback)
+            wishes = logouts.receive(pool, callback)
+            for wish in wishes:
+                self._grant(pool, wish)
+            return logouts.conclude(pool, callback, wishes)
         except UpstreamError as error:
             raise refused_sign_out(pool, error, None) from error
-        self.sessions.end_for(pool.id, provider, wish.subject)
-        user = self.accounts.directory.find(pool.id, provider, wish.subject)
+
+    def _grant(self, pool: UserPool, wish: ProviderLogout) -> None:
+        """May be done twice: a message is used up when it is done, so that a failure costs nothing."""
+        self.sessions.end_for(pool.id, wish.provider, wish.subject)
+        user = self.accounts.directory.find(pool.id, wish.provider, wish.subject)
         if user is not None:
             self.accounts.sign_out_everywhere(pool, user)
-        events.signed_out_by_provider(pool, provider)
-        return wish.answer
+        events.signed_out_by_provider(pool, wish.provider)
 
 
 def refused_sign_out(

@@ -136,15 +136,15 @@ class PendingSignOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderLogout:
-    """An identity provider's own wish to end sessions, checked.
+    """An identity provider's own wish, checked: all sessions of ``subject`` through it shall end.
 
-    ``session_indexes`` empty: all sessions of ``subject`` through that provider. ``answer`` goes
-    back to the provider when they have ended; None: it has no place for it.
+    Its message is good once, under ``message_id`` until ``usable_until``.
     """
 
+    provider: str
     subject: str
-    session_indexes: tuple[str, ...] = ()
-    answer: UpstreamRequest | None = None
+    message_id: str
+    usable_until: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

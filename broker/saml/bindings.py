@@ -36,7 +36,9 @@ def redirect_url(
     endpoint: str, field: str, xml: str, relay_state: str, signer: QuerySigner | None
 ) -> str:
     """The endpoint with ``xml`` as its ``field``, signed when there is a signer (3.4.4.1)."""
-    query = f"{field}={_in_query(_deflated(xml.encode()))}&RelayState={quote(relay_state, safe='')}"
+    query = f"{field}={_in_query(_deflated(xml.encode()))}"
+    if relay_state:
+        query = f"{query}&RelayState={quote(relay_state, safe='')}"
     if signer is not None:
         query = f"{query}&{_SIG_ALG}"
         query = f"{query}&Signature={_in_query(signer.sign(query.encode()))}"
@@ -46,7 +48,8 @@ def redirect_url(
 def post_form(field: str, xml: str | bytes, relay_state: str) -> dict[str, str]:
     """The form fields of the POST binding (3.5.4)."""
     data = xml.encode() if isinstance(xml, str) else xml
-    return {field: b64encode(data).decode(), "RelayState": relay_state}
+    form = {field: b64encode(data).decode()}
+    return {**form, "RelayState": relay_state} if relay_state else form
 
 
 def verify_query(

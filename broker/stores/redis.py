@@ -153,6 +153,10 @@ class RedisReplayGuard:
         )
         return bool(first)
 
+    def seen(self, pool_id: str, scope: str, key: str) -> bool:
+        mark = self._client.command("GET", _name(pool_id, "seen", scope, key))
+        return mark is not None and not _expired(mark, self._clock.now())
+
 
 # Value: expiry, session. The index is a sorted set of session names by expiry, so that a person
 # who signs in all day has no more entries than live sessions. KEYS: the session's, the index's.

@@ -104,6 +104,12 @@ _FIRST_TIME = _MARK.on_conflict_do_update(
     set_={"expires_at": _MARK.excluded.expires_at},
     where=seen.c.expires_at <= bindparam("now"),
 ).returning(seen.c.pool_id)
+_SEEN = select(seen.c.pool_id).where(
+    seen.c.pool_id == bindparam("pool"),
+    seen.c.scope == bindparam("of_scope"),
+    seen.c.digest == bindparam("key"),
+    seen.c.expires_at > bindparam("now"),
+)
 
 
 class SqlReplayGuard:
@@ -125,6 +131,11 @@ class SqlReplayGuard:
         )
         self._sweeper.wrote()
         return bool(marked)
+
+    def seen(self, pool_id: str, scope: str, key: str) -> bool:
+        now = self._clock.now()
+        row = self._sql.read_one(_SEEN, pool=pool_id, of_scope=scope, key=digest(key), now=now)
+        return row is not None
 
 
 _NEW_SESSION = insert(sessions)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
 from broker.model.errors import Reason, UpstreamError
-from broker.model.login import Callback, ProviderLogout
+from broker.model.login import Callback, ProviderLogout, UpstreamRequest
 from broker.model.pool import ProviderType, UserPool
 from broker.ports import Clock, Kind, ReplayGuard, SingleUseStore, Upstreams, upstream_session
 from broker.saml.logout import claimed_issuer
@@ -27,6 +28,8 @@ from broker.upstream.saml_party import REQUEST
 LOGOUT_TOKEN = "logout_token"
 _REMEMBER_SECONDS = 3600
 """A token that comes again later than this ends sessions a second time, and does no other harm."""
+_RETRY_SECONDS = 300
+"""How long a session's name is good for another try."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,21 +39,34 @@ class SamlLogouts:
     upstreams: Upstreams
     metadata: SamlMetadata
 
-    def receive(self, pool: UserPool, callback: Callback) -> tuple[str, ProviderLogout]:
+    def receive(self, pool: UserPool, callback: Callback) -> Sequence[ProviderLogout]:
         issuer = claimed_issuer(callback.params.get(REQUEST, ""))
         refusal = UpstreamError(
             Reason.SAML_LOGOUT_UNEXPECTED,
             expected="a LogoutRequest of a configured provider",
             received=(issuer or "no issuer")[:200],
         )
-        for provider in self.metadata.called(pool, issuer or ""):
-            upstream = self.upstreams.of(pool, provider.name)
-            if isinstance(upstream, SamlUpstream):
-                try:
-                    return provider.name, upstream.accept_logout(callback)
-                except UpstreamError as error:
-                    refusal = error
-        raise refusal
+        called = self.metadata.called(pool, issuer or "")
+        connectors = (self.upstreams.of(pool, provider.name) for provider in called)
+        return _accepted(
+            (
+                partial(connector.accept_logout, callback)
+                for connector in connectors
+                if isinstance(connector, SamlUpstream)
+            ),
+            refusal,
+        )
+
+    def conclude(
+        self, pool: UserPool, callback: Callback, wishes: Sequence[ProviderLogout]
+    ) -> UpstreamRequest | None:
+        """One message, one answer: that of the first provider that has a place for it."""
+        answers = [
+            connector.answer_logout(callback, wish)
+            for wish in wishes
+            if isinstance(connector := self.upstreams.of(pool, wish.provider), SamlUpstream)
+        ]
+        return next((answer for answer in answers if answer is not None), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,18 +78,27 @@ class OidcLogouts:
     named: SingleUseStore
     clock: Clock
 
-    def receive(self, pool: UserPool, callback: Callback) -> tuple[str, ProviderLogout]:
+    def receive(self, pool: UserPool, callback: Callback) -> Sequence[ProviderLogout]:
         token = callback.params.get(LOGOUT_TOKEN, "")
-        issuer = _claimed(token)
-        refusal = failures.refused(
-            Reason.OIDC_LOGOUT_TOKEN, expected="a token of a configured provider"
+        return _accepted(
+            (
+                partial(self._wish, pool, name, upstream, token)
+                for name, upstream in self._with_issuer(pool, _claimed(token))
+            ),
+            failures.refused(Reason.OIDC_LOGOUT_TOKEN, expected="a token of a configured provider"),
         )
-        for name, upstream in self._with_issuer(pool, issuer):
-            try:
-                return name, self._accepted(pool, name, upstream, token)
-            except UpstreamError as error:
-                refusal = error
-        raise refusal
+
+    def conclude(
+        self,
+        pool: UserPool,
+        callback: Callback,  # noqa: ARG002  # the port's: a token is answered by the HTTP status
+        wishes: Sequence[ProviderLogout],
+    ) -> UpstreamRequest | None:
+        for wish in wishes:
+            scope, until = _scope(wish.provider), wish.usable_until
+            if not self.replay.first_time(pool.id, scope, wish.message_id, until=until):
+                raise _used_before()
+        return None
 
     def _with_issuer(
         self, pool: UserPool, issuer: str | None
@@ -85,23 +110,56 @@ class OidcLogouts:
             if isinstance(upstream, OidcUpstream) and upstream.is_issuer(issuer):
                 yield provider.name, upstream
 
-    def _accepted(
+    def _wish(
         self, pool: UserPool, name: str, upstream: OidcUpstream, token: str
     ) -> ProviderLogout:
-        """Section 2.6: verified, used once, and about somebody whose sessions can be found."""
+        """Section 2.6: verified, not used before, and about somebody whose sessions can be found."""
         verified = upstream.logout_token(token)
-        until = self.clock.now() + _REMEMBER_SECONDS
-        if not self.replay.first_time(pool.id, f"oidc-logout:{name}", verified.jti, until=until):
-            raise failures.refused(Reason.OIDC_LOGOUT_TOKEN, expected="a jti not seen before")
-        return ProviderLogout(subject=verified.sub or self._person_of(pool, name, verified.sid))
+        if self.replay.seen(pool.id, _scope(name), verified.jti):
+            raise _used_before()
+        return ProviderLogout(
+            provider=name,
+            subject=verified.sub or self._person_of(pool, name, verified.sid),
+            message_id=verified.jti,
+            usable_until=self.clock.now() + _REMEMBER_SECONDS,
+        )
 
     def _person_of(self, pool: UserPool, name: str, session_id: str | None) -> str:
-        """Whose session that is; empty for one that is not known, or over: it needs no ending."""
+        """Whose session that is; empty for one that is not known, or over: it needs no ending.
+
+        The name is spent, not taken: the token may come again when the sessions could not be ended.
+        """
         if session_id is None or not session_id.isprintable():
             return ""  # no session was kept under such a name
         key = upstream_session(name, session_id)
-        person = self.named.take(pool.id, Kind.UPSTREAM_SESSION, key)
-        return "" if person is None else person.decode()
+        spent = self.named.spend(pool.id, Kind.UPSTREAM_SESSION, key, remember=_RETRY_SECONDS)
+        return "" if spent is None else spent.value.decode()
+
+
+def _accepted(
+    tries: Iterable[Callable[[], ProviderLogout]], refusal: UpstreamError
+) -> Sequence[ProviderLogout]:
+    """The wish of every provider that the message proves to come from; the last refusal if of none.
+
+    A pool may have one and the same provider under two names, and its people sessions by both.
+    """
+    wishes = []
+    for accept in tries:
+        try:
+            wishes.append(accept())
+        except UpstreamError as error:
+            refusal = error
+    if not wishes:
+        raise refusal
+    return wishes
+
+
+def _scope(provider: str) -> str:
+    return f"oidc-logout:{provider}"
+
+
+def _used_before() -> UpstreamError:
+    return failures.refused(Reason.OIDC_LOGOUT_TOKEN, expected="a jti not seen before")
 
 
 def _claimed(token: str) -> str | None:

@@ -82,6 +82,10 @@ class SamlUpstream(SamlParty):
         """A LogoutRequest of the provider's own. Raises ``UpstreamError``."""
         return saml_logout.accept(self, callback)
 
+    def answer_logout(self, callback: Callback, wish: ProviderLogout) -> UpstreamRequest | None:
+        """It is done: the LogoutResponse, once. Raises ``UpstreamError``."""
+        return saml_logout.answer(self, callback, wish)
+
     def _authn_request(
         self, endpoint: str, base_url: str, request: AuthorizationRequest
     ) -> AuthnRequest:

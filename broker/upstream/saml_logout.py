@@ -20,7 +20,6 @@ from broker.model.login import (
 from broker.saml.assertion import NameId
 from broker.saml.logout import (
     LogoutExpectations,
-    LogoutRequest,
     Sender,
     logout_request,
     logout_response,
@@ -33,6 +32,11 @@ from broker.saml.rules import SUCCESS
 from broker.upstream.saml_party import REQUEST, REQUEST_ID, RESPONSE, Letter, SamlParty
 
 LOGOUT_PATH = "/saml2/logout"
+
+MAX_ECHOED = 1024
+"""Bytes of RelayState. The standard allows 80 (bindings 3.5.3), and some providers send more."""
+
+_KIND = "saml-logout"
 
 _log = logging.getLogger(__name__)
 
@@ -93,25 +97,43 @@ def check_answer(party: SamlParty, callback: Callback, pending: PendingSignOut) 
 
 
 def accept(party: SamlParty, callback: Callback) -> ProviderLogout:
-    """The provider's own wish to end sessions, once, with the answer to send back."""
+    """The provider's own wish to end sessions, unless it was granted before."""
     encoded = callback.params.get(REQUEST, "")
     request = read_logout_request(encoded, _expected(party, callback.base_url))
-    party.claim("saml-logout", request.id, until=request.usable_until)
+    party.is_unclaimed(_KIND, request.id)
     return ProviderLogout(
+        provider=party.provider.name,
         subject=request.name_id.value,
-        session_indexes=request.session_indexes,
-        answer=_answer(party, request, callback.params.get("RelayState", "")),
+        message_id=request.id,
+        usable_until=request.usable_until,
     )
 
 
-def _answer(party: SamlParty, request: LogoutRequest, relay_state: str) -> UpstreamRequest | None:
+def answer(party: SamlParty, callback: Callback, wish: ProviderLogout) -> UpstreamRequest | None:
+    """That the wish was granted, which it is once; None when the provider has no place for it."""
+    response = _response(party, wish, _echoed(callback.params.get("RelayState", "")))
+    party.claim(_KIND, wish.message_id, until=wish.usable_until)
+    return response
+
+
+def _echoed(relay_state: str) -> str:
+    """RelayState goes back as it came (bindings 3.5.3), unless it is no text, or so long that no
+    provider can mean it: whoever delivers a message chooses what stands beside it."""
+    try:
+        size = len(relay_state.encode())
+    except UnicodeEncodeError:
+        return ""
+    return relay_state if size <= MAX_ECHOED else ""
+
+
+def _response(party: SamlParty, wish: ProviderLogout, relay_state: str) -> UpstreamRequest | None:
     descriptor = party.descriptor()
     endpoint = descriptor.slo_redirect or descriptor.slo_post
     if endpoint is None:
         return None
     xml = logout_response(
         Sender(issuer=party.pool.sp_entity_id, destination=endpoint.response_location),
-        in_response_to=request.id,
+        in_response_to=wish.message_id,
         response_id=new_id(),
         now=party.clock.now(),
     )

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from broker.model.errors import Reason
+from broker.model.errors import Reason, UpstreamError
 from broker.model.login import CLOCK_SKEW_SECONDS, UpstreamRequest
 from broker.model.pool import IdentityProvider, SamlSettings, UserPool
 from broker.ports import Clock, KeyStore, ReplayGuard
@@ -97,7 +97,18 @@ class SamlParty:
 
         To be called last, so that a message refused for another reason uses nothing up.
         """
-        scope = f"{kind}:{self.provider.name}"
         until = min(until, self.clock.now() + LONGEST_MEMORY)
-        if not self.replay.first_time(self.pool.id, scope, message_id, until=until):
-            raise refused(Reason.SAML_REPLAY, "an ID not seen before", "one seen before")
+        if not self.replay.first_time(self.pool.id, self._scope(kind), message_id, until=until):
+            raise _replayed()
+
+    def is_unclaimed(self, kind: str, message_id: str) -> None:
+        """The same question without the claim. Raises ``UpstreamError``."""
+        if self.replay.seen(self.pool.id, self._scope(kind), message_id):
+            raise _replayed()
+
+    def _scope(self, kind: str) -> str:
+        return f"{kind}:{self.provider.name}"
+
+
+def _replayed() -> UpstreamError:
+    return refused(Reason.SAML_REPLAY, "an ID not seen before", "one seen before")

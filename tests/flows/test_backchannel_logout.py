@@ -203,6 +203,24 @@ def test_another_provider_cannot_end_its_sessions(
         assert visits.is_answered_at_once(at_saml, identity_provider="Corp")
 
 
+def test_one_provider_under_two_names_ends_its_sessions_by_both(
+    new_world: Callable[..., World], op: OidcOp
+) -> None:
+    names = ["Contoso", "Again"]
+    world = new_world(
+        clock=op.clock,
+        clients=[{**WEB, "SupportedIdentityProviders": names}],
+        providers=[oidc_provider(op, name) for name in names],
+    )
+    visits = Visits(world=world, person=op.sign_in)
+    browsers = {name: world.browser() for name in names}
+    for name, browser in browsers.items():
+        visits.tokens(browser, identity_provider=name)
+    assert tell(world, logout_token(op)).status_code == 200
+    for name, browser in browsers.items():
+        assert not visits.is_answered_at_once(browser, identity_provider=name), name
+
+
 def test_while_the_keys_cannot_be_had_nothing_ends_and_the_provider_may_ask_again(
     contoso: Visits, op: OidcOp
 ) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from werkzeug.test import TestResponse
 
-from broker.model.errors import Reason
+from broker.app import create_app
+from broker.model.errors import Reason, StoreUnavailableError
+from broker.model.login import LoginSession
+from broker.ports import SessionStore
 from tests.kit import saml_logout
 from tests.kit.browser import Browser
 from tests.kit.saml_idp import SamlIdp
 from tests.kit.saml_keys import key_pair
-from tests.kit.world import ORIGIN, WEB, World, saml_provider
+from tests.kit.world import ORIGIN, WEB, World, callback, saml_provider
 
 SLO = f"{ORIGIN}/saml2/logout"
 HOME = WEB["LogoutURLs"][0]
@@ -180,6 +184,87 @@ def test_a_code_on_its_way_is_ended_too(slo: World) -> None:
     slo.clock.advance(1)
     ask(slo)
     assert slo.redeem(code).json["error"] == "invalid_grant"
+
+
+def test_relay_state_that_is_no_text_costs_nobody_the_sign_out(slo: World) -> None:
+    browser = slo.browser()
+    slo.sign_in(browser, name_id="alice")
+    request = saml_logout.logout_request(slo.idp, name_id="alice", destination=SLO)
+    body = urlencode({"SAMLRequest": request}) + "&RelayState=%FF"
+    answer = slo.browser().post("/saml2/logout", body)
+    assert "SAMLResponse=" in answer.headers["Location"]
+    assert "RelayState" not in answer.headers["Location"]
+    assert not is_signed_in(slo, browser)
+
+
+def test_a_long_relay_state_does_not_come_back(slo: World) -> None:
+    request = saml_logout.logout_request(slo.idp, name_id="alice", destination=SLO)
+    form = {"SAMLRequest": request, "RelayState": "x" * 100_000}
+    response = slo.browser().post("/saml2/logout", form)
+    assert response.status_code == 302
+    assert len(response.headers["Location"]) < 4_000
+
+
+@dataclass
+class Failing:
+    """A session store that does not answer the first time it is to end somebody's sessions."""
+
+    store: SessionStore
+    failures: int = 1
+
+    def end_for(self, pool_id: str, provider: str, subject: str) -> tuple[LoginSession, ...]:
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailableError("no answer")
+        return self.store.end_for(pool_id, provider, subject)
+
+    def __getattr__(self, verb: str) -> Any:
+        return getattr(self.store, verb)
+
+
+def test_a_wish_that_could_not_be_granted_may_come_again(slo: World) -> None:
+    browser = slo.browser()
+    slo.sign_in(browser, name_id="alice")
+    sign_out = slo.broker.provider_sign_out
+    slo.broker = replace(
+        slo.broker, provider_sign_out=replace(sign_out, sessions=Failing(sign_out.sessions))
+    )
+    slo.app = create_app(slo.broker)
+    form = {
+        "SAMLRequest": saml_logout.logout_request(slo.idp, name_id="alice", destination=SLO),
+        "RelayState": "theirs",
+    }
+    assert slo.browser().post("/saml2/logout", form).status_code == 503
+    assert is_signed_in(slo, browser)
+    assert slo.browser().post("/saml2/logout", form).status_code == 302
+    assert not is_signed_in(slo, browser)
+    assert slo.browser().post("/saml2/logout", form).status_code == 400
+
+
+def test_one_provider_under_two_names_ends_its_sessions_by_both(
+    new_world: Callable[..., World], world: World
+) -> None:
+    names = ["Corp", "Again"]
+    slo = new_world(
+        clients=[{**WEB, "SupportedIdentityProviders": names}],
+        providers=[saml_provider(world.idp, n, details={"IDPSignout": "true"}) for n in names],
+    )
+    browsers = {name: slo.browser() for name in names}
+    tokens = {name: sign_in_by(slo, browser, name) for name, browser in browsers.items()}
+    response = ask(slo)
+    assert response.headers["Location"].startswith(f"{slo.idp.url}/slo?SAMLResponse=")
+    for name, browser in browsers.items():
+        again = browser.get(slo.authorize_url(identity_provider=name))
+        assert "code=" not in again.headers["Location"], name
+        assert refresh(slo, tokens[name]).json["error"] == "invalid_grant"
+
+
+def sign_in_by(world: World, browser: Browser, provider: str, **answer: Any) -> dict[str, Any]:
+    """A whole sign-in by one of several providers, down to the tokens."""
+    asked = world.begin(browser, identity_provider=provider)
+    form = world.idp.post(asked, **{"name_id": "alice", **answer})
+    code = callback(browser.post("/saml2/idpresponse", form))["code"]
+    return dict(world.redeem(code).json)
 
 
 def refresh(world: World, tokens: dict[str, Any]) -> TestResponse:

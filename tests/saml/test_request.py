@@ -128,7 +128,7 @@ def test_a_signed_redirect_verifies(text: str, relay_state: str) -> None:
     text, relay_state = (t.encode(errors="ignore").decode() for t in (text, relay_state))
     query = signed_query(signer_of(pair), f"<a>{text}</a>", relay_state)
     bindings.verify_query(query, "SAMLRequest", [key.public_key()])
-    assert parse_qs(query, keep_blank_values=True)["RelayState"] == [relay_state]
+    assert parse_qs(query).get("RelayState", [""]) == [relay_state]
     assert bindings.inflated(parse_qs(query)["SAMLRequest"][0]) == f"<a>{text}</a>".encode()
 
 

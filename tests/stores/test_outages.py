@@ -33,6 +33,7 @@ def about_state(state: RedisState | SqlState, clock: ManualClock) -> Questions:
         lambda: state.single_use.take(POOL, Kind.CODE, "key"),
         lambda: state.single_use.spend(POOL, Kind.CODE, "key", remember=300),
         lambda: state.replay.first_time(POOL, "x", "key", until=clock.now() + 300),
+        lambda: state.replay.seen(POOL, "x", "key"),
         lambda: state.sessions.get(POOL, "key"),
         lambda: state.sessions.end_for(POOL, "CorpSAML", "anna"),
     )

@@ -43,6 +43,22 @@ def test_a_mark_stands_until_its_time(
     assert state.replay.first_time(POOL, "CorpSAML", "_id", until=clock.now() + 300) is first
 
 
+def test_looking_leaves_no_mark(state: State, clock: ManualClock) -> None:
+    assert not state.replay.seen(POOL, "CorpSAML", "_id")
+    assert state.replay.first_time(POOL, "CorpSAML", "_id", until=clock.now() + 300)
+    assert state.replay.seen(POOL, "CorpSAML", "_id")
+    for pool_id, scope, key in (
+        ("eu-west-1_two", "CorpSAML", "_id"),
+        (POOL, "Other", "_id"),
+        (POOL, "CorpSAML", "_ID"),
+    ):
+        assert not state.replay.seen(pool_id, scope, key)
+    clock.advance(299.5)
+    assert state.replay.seen(POOL, "CorpSAML", "_id")
+    clock.advance(1)
+    assert not state.replay.seen(POOL, "CorpSAML", "_id")
+
+
 def test_a_mark_made_anew_stands_again(state: State, clock: ManualClock) -> None:
     state.replay.first_time(POOL, "CorpSAML", "_id", until=clock.now() + 10)
     clock.advance(11)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from base64 import b64decode
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 from lxml import etree
@@ -19,6 +19,7 @@ from broker.model.login import (
     LoginSession,
     PendingSignOut,
     Transaction,
+    UpstreamRequest,
 )
 from broker.model.pool import IdentityProvider, OAuthSettings, ProviderType, SamlSettings, UserPool
 from broker.model.tokens import CertifiedKey, PoolKeys
@@ -28,6 +29,7 @@ from broker.saml.metadata import Endpoint, IdpDescriptor, VerificationKey
 from broker.saml.signature import signed_view
 from broker.saml.xml import parse
 from broker.upstream.saml import SamlUpstream
+from broker.upstream.saml_logout import MAX_ECHOED
 from tests.kit.clock import ManualClock
 from tests.saml import builders
 from tests.saml.builders import ACS, IDP, NOW, REQUEST, SP, Message, encoded, rsa_key, sign
@@ -68,6 +70,9 @@ class Seen:
         known = (pool_id, scope, key) in {mark[:3] for mark in self.marks}
         self.marks.append((pool_id, scope, key, until))
         return not known
+
+    def seen(self, pool_id: str, scope: str, key: str) -> bool:
+        return (pool_id, scope, key) in {mark[:3] for mark in self.marks}
 
 
 @dataclass
@@ -492,17 +497,23 @@ WISH = envelope("LogoutRequest", "", "<saml:NameID>alice</saml:NameID>")
 
 
 def test_the_provider_can_end_sessions_and_is_answered() -> None:
-    wish = logging_out().accept_logout(WISH)
-    assert (wish.subject, wish.session_indexes) == ("alice", ())
-    assert wish.answer is not None
-    assert wish.answer.url.startswith(f"{SLO.response_location}?SAMLResponse=")
-    query = urlsplit(wish.answer.url).query
+    upstream = logging_out()
+    wish = upstream.accept_logout(WISH)
+    assert (wish.provider, wish.subject) == ("Corp", "alice")
+    answer = upstream.answer_logout(WISH, wish)
+    assert answer is not None
+    assert answer.url.startswith(f"{SLO.response_location}?SAMLResponse=")
+    query = urlsplit(answer.url).query
     verify_query(query, "SAMLResponse", [rsa_key("pool").public_key()])
     assert parse_qs(query)["RelayState"] == ["back"]
 
 
+def answered(upstream: SamlUpstream, wish: Callback) -> UpstreamRequest | None:
+    return upstream.answer_logout(wish, upstream.accept_logout(wish))
+
+
 def test_the_answer_is_posted_where_nothing_else_is_taken() -> None:
-    answer = logging_out(slo_post=SLO).accept_logout(WISH).answer
+    answer = answered(logging_out(slo_post=SLO), WISH)
     assert answer is not None
     assert answer.url == SLO.response_location
     assert answer.form is not None
@@ -513,12 +524,46 @@ def test_the_answer_is_posted_where_nothing_else_is_taken() -> None:
 
 
 def test_a_provider_without_logout_endpoint_is_not_answered() -> None:
-    assert connector(idp_signout=True).accept_logout(WISH).answer is None
+    assert answered(connector(idp_signout=True), WISH) is None
 
 
-def test_a_wish_is_granted_once() -> None:
+def test_a_wish_is_used_up_by_its_answer() -> None:
     upstream = logging_out()
-    upstream.accept_logout(WISH)
+    assert upstream.accept_logout(WISH) == upstream.accept_logout(WISH)
+    answered(upstream, WISH)
     with pytest.raises(UpstreamError) as refusal:
         upstream.accept_logout(WISH)
     assert refusal.value.reason == Reason.SAML_REPLAY
+
+
+def test_of_two_deliveries_one_is_answered() -> None:
+    upstream = logging_out()
+    wish = upstream.accept_logout(WISH)
+    upstream.answer_logout(WISH, wish)
+    with pytest.raises(UpstreamError) as refusal:
+        upstream.answer_logout(WISH, wish)
+    assert refusal.value.reason == Reason.SAML_REPLAY
+
+
+@pytest.mark.parametrize(
+    ("relay_state", "echoed"),
+    [
+        ("b" * 80, "b" * 80),
+        ("b" * MAX_ECHOED, "b" * MAX_ECHOED),
+        ("b" * (MAX_ECHOED + 1), None),
+        ("é" * (MAX_ECHOED // 2 + 1), None),
+        ("\udcff", None),
+        ("", None),
+    ],
+    ids=["short", "longest", "longer", "longer in bytes", "no text", "none"],
+)
+@pytest.mark.parametrize("endpoint", ["slo_redirect", "slo_post"])
+def test_relay_state_goes_back_as_it_came_or_not_at_all(
+    endpoint: str, relay_state: str, echoed: str | None
+) -> None:
+    wish = replace(WISH, params={**WISH.params, "RelayState": relay_state})
+    answer = answered(logging_out(**{endpoint: SLO}), wish)
+    assert answer is not None
+    query = dict(parse_qsl(urlsplit(answer.url).query))
+    assert (answer.form or query).get("RelayState") == echoed
+    assert "RelayState" in (answer.form or query) or echoed is None
