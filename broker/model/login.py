@@ -159,7 +159,8 @@ class Callback:
 class ExternalIdentity:
     """Who the identity provider says it is; signature, time, audience and replay are checked.
 
-    ``claims``: claim name or ``Attribute@Name`` -> its values in order. ``logout``: what the
+    ``claims``: claim name or ``Attribute@Name`` -> its values in order; of an OIDC or social provider
+    only those that its attribute mapping names. ``logout``: what the
     connector needs to sign this person out again (NameID as received, SessionIndex, ID token).
     ``session_expires_at``: epoch seconds after which the IdP wants no session to live.
     """

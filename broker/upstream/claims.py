@@ -1,41 +1,35 @@
 """From a provider's JSON to the claims that attribute mappings name: strings, in order.
 
 Booleans and numbers become their JSON text, arrays several values, objects compact JSON; the members
-of an object are claims too, under a dotted path (``address.country``).
+of an object are claims too, under a dotted path (``address.country``). A document is as long as its
+sender likes, so only what is wanted of it is looked for, and nothing is made of the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-MAX_DEPTH = 5
-"""How deep dotted paths go: a document nested without end must not cost its square."""
-
 _encode = msgspec.json.Encoder().encode
 
 
-def claim_values(document: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Every claim of ``document``. What is null or empty counts as absent.
-
-    A member named with a dot wins over the path that reads the same.
-    """
-    found: dict[str, tuple[str, ...]] = {}
-    for path, value in (*_nested(document, "", MAX_DEPTH), *document.items()):
-        if values := _values(value):
-            found[path] = values
-    return found
+def claim_values(document: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The ``wanted`` claims that ``document`` has. What is null or empty counts as absent."""
+    found = ((name, next(filter(None, _read(document, name)), ())) for name in wanted)
+    return {name: values for name, values in found if values}
 
 
-def _nested(node: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
-    """The members of the objects in ``node``, by their paths."""
-    for name, value in node.items():
-        if isinstance(value, dict) and depth > 1:
-            path = f"{prefix}{name}."
-            yield from ((path + inner, member) for inner, member in value.items())
-            yield from _nested(value, path, depth - 1)
+def _read(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, ...]]:
+    """What stands at ``path``; a member that is named with the dots comes before the members of
+    objects."""
+    if path in node:
+        yield _values(node[path])
+    for dot, character in enumerate(path):
+        inner = node.get(path[:dot]) if character == "." else None
+        if isinstance(inner, dict):
+            yield from _read(inner, path[dot + 1 :])
 
 
 def _values(value: object) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ class OidcUpstream:
             provider=self.provider.name,
             subject=self.traits.subject(id_token, metadata),
             issuer=id_token.issuer,
-            claims={**claim_values(claims), **tokens.claims(self._mapped)},
+            claims={**claim_values(claims, self._mapped), **tokens.claims(self._mapped)},
             session_id=_session_id(id_token),
             logout=self._kept_for_logout(tokens, id_token),
         )

@@ -106,7 +106,7 @@ class ProfileUpstream:
         return ExternalIdentity(
             provider=self.provider.name,
             subject=_subject(profile.get(self.traits.subject)),
-            claims={**claim_values(profile), **tokens.claims(mapped)},
+            claims={**claim_values(profile, mapped), **tokens.claims(mapped)},
         )
 
     @property

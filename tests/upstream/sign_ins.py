@@ -21,6 +21,15 @@ from broker.ports import Clock, Upstream
 
 BASE_URL = "https://auth.example.test"
 STATE = "state-0123456789-abcdef"
+MAPPING = {
+    "email": "email",
+    "email_verified": "email_verified",
+    "name": "name",
+    "picture": "picture",
+    "given_name": "firstName",
+    "family_name": "lastName",
+    "preferred_username": "preferred_username",
+}
 POOL = UserPool(id="eu-west-1_Test01", domains=(BASE_URL,), issuer=f"{BASE_URL}/pool")
 
 
@@ -35,7 +44,7 @@ def provider(
         name=name or str(kind),
         type=kind,
         settings=OAuthSettings(**settings),
-        attribute_mapping=mapping or {},
+        attribute_mapping=MAPPING if mapping is None else mapping,
     )
 
 

@@ -53,6 +53,7 @@ def person(url: str) -> dict[str, str]:
 def test_a_sign_in(issuer: str, http: HttpClient) -> None:
     entry = provider(
         name="Mock",
+        mapping={"email": "email", "custom:groups": "custom"},
         client_id="any",
         client_secret="secret",
         scopes="openid email",

@@ -127,7 +127,8 @@ def test_another_attributes_url_is_a_userinfo_endpoint(
 ) -> None:
     double.replies["/userinfo"] = as_json({"sub": double.subject, "locale": "nl"})
 
-    identity = sign_in(connect(attributes_url=f"{double.url}/userinfo"), double.sign_in)
+    upstream = connect({"locale": "locale"}, attributes_url=f"{double.url}/userinfo")
+    identity = sign_in(upstream, double.sign_in)
 
     assert identity.claims["locale"] == ("nl",)
 

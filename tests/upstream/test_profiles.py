@@ -178,7 +178,8 @@ def test_amazons_errors_are_told_in_its_words(running: Any, connect: Any) -> Non
 def test_github(running: Any, connect: Any) -> None:
     double = running(GitHub)
 
-    identity = sign_in(connect(double), double.sign_in)
+    mapping = {**MAPPING, "email_verified": "email_verified", "nickname": "login"}
+    identity = sign_in(connect(double, mapping), double.sign_in)
 
     assert identity.subject == "583231"
     assert identity.claims["id"] == ("583231",)
