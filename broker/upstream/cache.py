@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -54,25 +55,21 @@ class Cached(Generic[_T]):
 
     def get(self) -> _T:
         """The value; fetched when there is none or it is old. Raises what ``fetch`` raised."""
-        kept = self._kept
-        if kept is not None and self._is_younger(kept.at, self.fresh_seconds):
-            return kept.value
-        if kept is None or not self._is_younger(kept.at, self.stale_seconds):
+        if self._kept_within(self.stale_seconds) is None:
             return self._joined()
-        newest = self.peek()
-        return kept.value if newest is None else newest
+        value = self.peek()
+        return self._joined() if value is None else value
 
     def peek(self) -> _T | None:
-        """The value if it can be had without insisting: a recent failure is not tried again."""
-        kept = self._kept
-        if kept is not None and self._is_younger(kept.at, self.fresh_seconds):
-            return kept.value
-        if self._is_younger(self._failed_at, RETRY_SECONDS):
-            return None
-        try:
-            return self._joined()
-        except UpstreamError:
-            return None
+        """The value if it can be had without insisting: a recent failure is not tried again, and
+        an old value serves meanwhile. None: there is none, or it is too old to serve."""
+        fresh = self._kept_within(self.fresh_seconds)
+        if fresh is not None:
+            return fresh
+        if not self._is_younger(self._failed_at, RETRY_SECONDS):
+            with suppress(UpstreamError):
+                return self._joined()
+        return self._kept_within(self.stale_seconds)
 
     def newer(self, seen: _T) -> _T | None:
         """Something else than ``seen``, fetched now, whatever the age of what is kept.
@@ -85,6 +82,10 @@ class Cached(Generic[_T]):
         if self._flight is None and not self._may_hurry():
             return None
         return self._joined()
+
+    def _kept_within(self, seconds: float) -> _T | None:
+        kept = self._kept
+        return kept.value if kept is not None and self._is_younger(kept.at, seconds) else None
 
     def _is_younger(self, at: float, seconds: float) -> bool:
         # A clock that was set back makes everything old rather than fresh for longer.

@@ -91,6 +91,20 @@ def test_a_peek_does_not_insist(cached: Cached[str], source: Source, clock: Manu
     assert cached.peek() == "value 2"
 
 
+def test_a_peek_has_the_old_value_for_its_time_when_there_is_no_newer_one(
+    cached: Cached[str], source: Source, clock: ManualClock
+) -> None:
+    cached.get()
+    source.is_down = True
+    clock.advance(FRESH)
+    assert [cached.peek() for _ in range(5)] == ["value 1"] * 5
+    assert source.fetches == 2
+    clock.advance(STALE - FRESH - 1)
+    assert cached.peek() == "value 1"
+    clock.advance(1)
+    assert cached.peek() is None
+
+
 def test_a_clock_that_goes_back_makes_nothing_fresh_for_longer(
     cached: Cached[str], clock: ManualClock
 ) -> None:

@@ -13,6 +13,7 @@ from broker.model.login import Callback, LoginSession
 from broker.model.pool import IdentityProvider
 from broker.ports import Upstream
 from broker.upstream import oidc
+from broker.upstream.discovery import FRESH_SECONDS
 from broker.upstream.http import HttpClient
 from tests.kit.clock import ManualClock
 from tests.kit.http_double import Reply, as_json, html, redirect
@@ -743,6 +744,26 @@ def test_named_urls_are_used_when_discovery_fails(op: OidcOp, connect: Connect) 
     assert sign_in(named, op.sign_in).claims["email"] == ("jane@example.test",)
     assert sign_in(named, op.sign_in).subject == op.subject
     assert op.http.count("/.well-known/openid-configuration") == 1
+
+
+def test_what_the_document_says_besides_named_urls_outlives_an_outage(
+    op: OidcOp, connect: Connect, clock: ManualClock
+) -> None:
+    """How the client authenticates, that PKCE is due, and that answers name their issuer."""
+    op.auth_methods = ("client_secret_basic",)
+    op.metadata["authorization_response_iss_parameter_supported"] = True
+    upstream = connect(
+        authorize_url=f"{op.issuer}/authorize",
+        token_url=f"{op.issuer}/token",
+        jwks_uri=f"{op.issuer}/jwks",
+    )
+    sign_in(upstream, lambda url: op.sign_in(url, iss=op.issuer))
+    op.replies["/.well-known/openid-configuration"] = html(503)
+    clock.advance(FRESH_SECONDS)
+
+    assert "code_challenge=" in begin(upstream)[0].url
+    assert sign_in(upstream, lambda url: op.sign_in(url, iss=op.issuer)).subject == op.subject
+    refusal(upstream, op.sign_in, Reason.OIDC_RESPONSE_ISSUER)
 
 
 def test_named_urls_win_over_discovered_ones(op: OidcOp, connect: Connect) -> None:
