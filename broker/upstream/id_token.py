@@ -1,7 +1,7 @@
 """The one verifier of ID tokens (OIDC Core 1.0 section 3.1.3.7), driven by declared rules.
 
 A provider declares who issues, for whom, and how its signatures are made; it cannot leave a check
-out. An ``IdToken`` exists only after all of them.
+out. An ``IdToken`` exists only after all of them. A claim that is present is checked, a null too.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def check_authorized_party(claims: Mapping[str, Any], rules: Rules) -> None:
     """3.1.3.7 (4, 5): ``azp`` is us when present, and present when others are addressed too."""
     party, audience = claims.get("azp"), claims.get("aud")
     is_shared = isinstance(audience, list) and any(name != rules.audience for name in audience)
-    if party != rules.audience and (is_shared or party is not None):
+    if party != rules.audience and (is_shared or "azp" in claims):
         raise refused(Reason.OIDC_AUTHORIZED_PARTY, expected=rules.audience, received=party)
 
 

@@ -570,11 +570,13 @@ def test_a_signed_payload_that_is_no_json_object_is_refused(
         ("aud", [CLIENT_ID, "somebody-else"], Reason.OIDC_AUTHORIZED_PARTY),
         ("azp", "somebody-else", Reason.OIDC_AUTHORIZED_PARTY),
         ("azp", 7, Reason.OIDC_AUTHORIZED_PARTY),
+        ("azp", None, Reason.OIDC_AUTHORIZED_PARTY),
         ("exp", ABSENT, Reason.OIDC_EXPIRED),
         ("exp", "4102444800", Reason.OIDC_EXPIRED),
         ("exp", True, Reason.OIDC_EXPIRED),
         ("iat", ABSENT, Reason.OIDC_ISSUED_AT),
         ("nbf", "soon", Reason.OIDC_NOT_YET_VALID),
+        ("nbf", None, Reason.OIDC_NOT_YET_VALID),
         ("nonce", "of-another-sign-in", Reason.OIDC_NONCE),
         ("nonce", ABSENT, Reason.OIDC_NONCE),
         ("nonce", "", Reason.OIDC_NONCE),
@@ -652,6 +654,12 @@ def test_an_old_sign_in_does_not_pass_for_a_new_one(
         assert sign_in(upstream, op.sign_in, **request_).subject == op.subject
     else:
         refusal(upstream, op.sign_in, reason, **request_)
+
+
+def test_an_auth_time_that_is_none_is_refused(op: OidcOp, upstream: Upstream) -> None:
+    op.claims["auth_time"] = None
+
+    refusal(upstream, op.sign_in, Reason.OIDC_AUTH_TIME, max_age=60)
 
 
 def test_a_provider_that_says_no_auth_time_is_believed(op: OidcOp, upstream: Upstream) -> None:
