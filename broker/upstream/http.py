@@ -172,11 +172,17 @@ class HttpClient:
 
 
 def _headers(to: Target, headers: Mapping[str, str], body: bytes) -> list[tuple[str, str]]:
-    """Ours and the caller's. Compression is not asked for, so the size limit means what it says."""
+    """Ours and the caller's. Without an Accept-Encoding any coding would do (RFC 9110 12.5.3); with
+    ``identity`` bodies come as they are, and the size limit means what it says."""
     if not all(value.isascii() for value in headers.values()):
         raise HttpError(Failure.PROTOCOL, "a header value that HTTP cannot carry")
     length = {"Content-Length": str(len(body))} if body else {}
-    ours = {"Host": to.authority, "User-Agent": USER_AGENT, "Accept": ACCEPT}
+    ours = {
+        "Host": to.authority,
+        "User-Agent": USER_AGENT,
+        "Accept": ACCEPT,
+        "Accept-Encoding": "identity",
+    }
     return [*{**ours, **headers, **length}.items()]
 
 
