@@ -22,6 +22,8 @@ from broker.upstream.network import Network
 from broker.upstream.urls import RefusedUrlError, Target, redirected, target
 
 MAX_BYTES = 1 << 20
+MIN_CHUNK = 64
+"""A body in pieces that are shorter on average costs more work than its size says."""
 MAX_REDIRECTS = 20
 USER_AGENT = f"federation-broker/{__version__}"
 
@@ -161,13 +163,16 @@ class HttpClient:
         )
 
     def _body(self, chunks: Iterable[bytes]) -> bytes:
-        """At most ``max_bytes``: what is longer is not read to its end."""
-        parts, size = [], 0
+        """At most ``max_bytes``, in as many chunks as fit in there: no more is read."""
+        parts: list[bytes] = []
+        size = 0
         for chunk in chunks:
-            size += len(chunk)
-            if size > self.max_bytes:
-                raise HttpError(Failure.TOO_LARGE, f"more than {self.max_bytes} bytes")
             parts.append(chunk)
+            size += len(chunk)
+            if max(size, len(parts) * MIN_CHUNK) > self.max_bytes:
+                raise HttpError(
+                    Failure.TOO_LARGE, f"more than {self.max_bytes} bytes, or as many tiny chunks"
+                )
         return b"".join(parts)
 
 

@@ -147,6 +147,25 @@ def test_a_body_without_end_is_refused(brief: HttpClient) -> None:
         assert failure(lambda: brief.get(server.url)) is Failure.TOO_LARGE
 
 
+def chunked(size: int, times: int) -> Raw:
+    chunk = b"%x\r\n%s\r\n" % (size, b"x" * size)
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return lambda connection: connection.sendall(head + chunk * times + b"0\r\n\r\n")
+
+
+def test_a_body_in_chunks_is_read(brief: HttpClient) -> None:
+    with serving(lambda _: chunked(100, 10)) as server:
+        assert brief.get(server.url).body == b"x" * 1000
+
+
+def test_tiny_chunks_are_refused_long_before_the_size_limit(brief: HttpClient) -> None:
+    """Each costs as much as a long one: a megabyte of them is seconds of work."""
+    with serving(lambda _: chunked(1, 15)) as server:
+        assert brief.get(server.url).body == b"x" * 15
+    with serving(lambda _: chunked(1, 16)) as server:
+        assert failure(lambda: brief.get(server.url)) is Failure.TOO_LARGE
+
+
 def test_headers_without_end_are_refused(http: HttpClient) -> None:
     def endless(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\n")
