@@ -7,11 +7,12 @@ for an hour and serves for a day while it cannot be fetched again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from broker.model.errors import Reason
+from broker.model.errors import Reason, UpstreamError
 from broker.model.pool import IdentityProvider, OAuthSettings
 from broker.ports import Clock
 from broker.upstream.cache import Cached
@@ -23,6 +24,7 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 FRESH_SECONDS = 3600
 STALE_SECONDS = 86400
 _OK = 200
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,32 +111,42 @@ class Discovery:
         issuer = document.get("issuer")
         if not isinstance(issuer, str) or not self.is_issuer(issuer):
             raise refused(Reason.OIDC_DISCOVERY_ISSUER, expected=self.known.issuer, received=issuer)
+        named = self.settings
         found = ProviderMetadata(
             issuer=issuer,
-            authorize_url=self._endpoint(document, "authorization_endpoint") or "",
-            token_url=self._endpoint(document, "token_endpoint") or "",
-            jwks_uri=self._endpoint(document, "jwks_uri"),
-            attributes_url=self._endpoint(document, "userinfo_endpoint"),
-            end_session_url=self._endpoint(document, "end_session_endpoint"),
+            authorize_url=named.authorize_url or self._url(document, "authorization_endpoint"),
+            token_url=named.token_url or self._url(document, "token_endpoint"),
+            jwks_uri=named.jwks_uri or self._url(document, "jwks_uri"),
+            attributes_url=named.attributes_url or self._url(document, "userinfo_endpoint") or None,
+            end_session_url=self._dispensable_url(document, "end_session_endpoint"),
             auth_methods=_strings(document.get("token_endpoint_auth_methods_supported")),
             supports_pkce="S256" in _strings(document.get("code_challenge_methods_supported")),
             announces_iss=document.get("authorization_response_iss_parameter_supported") is True,
-        ).overridden(self.settings)
+        )
         if not found.suffices:
             raise refused(Reason.OIDC_DISCOVERY, expected="authorization, token and JWKS endpoints")
         return found
 
-    def _endpoint(self, document: Mapping[str, Any], name: str) -> str | None:
-        """An endpoint the document names: https, or http when the issuer itself is on loopback."""
+    def _url(self, document: Mapping[str, Any], name: str) -> str:
+        """An endpoint the document names: https, or http when the issuer itself is on loopback.
+        Empty: it names none."""
         url = document.get(name)
         if not isinstance(url, str) or not url:
-            return None
+            return ""
         try:
             return beside(url, self.known.issuer)
         except RefusedUrlError as error:
             raise refused(
                 Reason.OIDC_ENDPOINT_REFUSED, expected=f"{name}: {error}", received=url
             ) from error
+
+    def _dispensable_url(self, document: Mapping[str, Any], name: str) -> str | None:
+        """The same of an endpoint that no sign-in needs: one that is refused counts as absent."""
+        try:
+            return self._url(document, name) or None
+        except UpstreamError as error:
+            _log.warning("Provider %s goes without an endpoint: %s", self.provider.name, error)
+            return None
 
 
 def _strings(value: object) -> tuple[str, ...]:

@@ -122,6 +122,32 @@ def test_endpoints_are_https(name: str, url: str) -> None:
     assert refused({**DOCUMENT, name: url}) is Reason.OIDC_ENDPOINT_REFUSED
 
 
+@pytest.mark.parametrize("url", ["http://op.example/logout", "http://localhost/x", "ftp://x/"])
+def test_an_endpoint_that_no_sign_in_needs_may_be_bad(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert read({**DOCUMENT, "end_session_endpoint": url}) == read(DOCUMENT)
+    assert "Corp" in caplog.text
+    assert "oidc_endpoint_refused" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("authorization_endpoint", "authorize_url"),
+        ("token_endpoint", "token_url"),
+        ("userinfo_endpoint", "attributes_url"),
+        ("jwks_uri", "jwks_uri"),
+    ],
+)
+def test_an_endpoint_that_is_named_anyway_may_be_bad(name: str, setting: str) -> None:
+    named = {setting: "https://named.example/"}
+
+    assert getattr(read({**DOCUMENT, name: "http://op.example/x"}, **named), setting) == (
+        "https://named.example/"
+    )
+
+
 def test_a_loopback_provider_has_loopback_endpoints() -> None:
     issuer = "http://localhost:9000"
     local = {n: f"{issuer}/{n}" for n in DOCUMENT if n != "issuer"}
