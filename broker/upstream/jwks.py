@@ -8,7 +8,7 @@ left out rather than refused, because one odd entry must not lock everybody out:
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -16,7 +16,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
-from broker.model.errors import Reason
+from broker.model.errors import Reason, UpstreamError
 from broker.model.pool import IdentityProvider
 from broker.ports import Clock
 from broker.upstream.cache import Cached
@@ -53,8 +53,9 @@ class VerificationKey:
 class Keys(Protocol):
     """Where a verifier gets its keys."""
 
-    def matching(self, kid: str | None) -> tuple[VerificationKey, ...]:
-        """The keys a signature may be made with; never none. Raises ``UpstreamError``."""
+    def matching(self, kid: str | None) -> Iterator[VerificationKey]:
+        """The keys a signature may be made with, to be tried in turn: to ask for one more says that
+        those before it did not verify it. Raises ``UpstreamError`` when there is none at all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,20 +77,20 @@ class Jwks:
         )
         object.__setattr__(self, "_cached", cached)
 
-    def matching(self, kid: str | None) -> tuple[VerificationKey, ...]:
+    def matching(self, kid: str | None) -> Iterator[VerificationKey]:
         """OIDC Core 10.1: by ``kid``, which may be absent only when there is a single key.
 
-        An unknown ``kid`` means that the provider changed its keys: they are fetched anew.
+        Where none of the keys that are kept will do, the provider may have changed them, under a
+        new name, an old one or none: they are fetched anew.
         """
         keys = self._cached.get()
         found = _matching(keys, kid)
-        if not found and kid is not None:
-            found = _matching(self._cached.newer(keys) or (), kid)
-        if not found:
-            reason = Reason.OIDC_KID_MISSING if kid is None else Reason.OIDC_KEY_UNKNOWN
-            known = ", ".join(str(key.kid) for key in keys)
-            raise refused(reason, expected=f"one of {known or 'no keys'}", received=kid or "no kid")
-        return found
+        yield from found
+        newer = self._cached.newer(keys) or ()
+        found_now = _matching(newer, kid)
+        yield from found_now
+        if not found and not found_now:
+            raise _unknown(kid, newer or keys)
 
     def _fetch(self) -> tuple[VerificationKey, ...]:
         try:
@@ -113,6 +114,15 @@ def _matching(keys: tuple[VerificationKey, ...], kid: str | None) -> tuple[Verif
     if kid is None:
         return keys if len(keys) == 1 else ()
     return tuple(key for key in keys if key.kid == kid)
+
+
+def _unknown(kid: str | None, keys: tuple[VerificationKey, ...]) -> UpstreamError:
+    known = ", ".join(str(key.kid) for key in keys)
+    return refused(
+        Reason.OIDC_KID_MISSING if kid is None else Reason.OIDC_KEY_UNKNOWN,
+        expected=f"one of {known or 'no keys'}",
+        received=kid or "no kid",
+    )
 
 
 def _parse(entry: Mapping[str, Any]) -> VerificationKey | None:

@@ -8,7 +8,7 @@ must be is said in ``id_token.py`` and ``logout_token.py``.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
@@ -107,9 +107,9 @@ class Signatures:
                 received=header.get("alg"),
             )
 
-    def _candidates(self, header: Mapping[str, Any]) -> tuple[VerificationKey, ...]:
+    def _candidates(self, header: Mapping[str, Any]) -> Iterator[VerificationKey]:
         if header["alg"] in HMAC:
-            return (VerificationKey(None, self._shared),)
+            return iter((VerificationKey(None, self._shared),))
         kid = header.get("kid")
         return self.keys.matching(kid if isinstance(kid, str) else None)
 

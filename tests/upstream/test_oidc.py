@@ -512,6 +512,37 @@ def test_keys_are_rotated_without_a_failed_sign_in(op: OidcOp, upstream: Upstrea
     assert op.http.count("/jwks") == 2
 
 
+@pytest.mark.parametrize("kid", ["1", None])
+def test_a_new_key_may_have_the_name_of_the_old_one_or_none(
+    op: OidcOp, upstream: Upstream, kid: str | None
+) -> None:
+    op.header = {"kid": kid}
+    op.jwks = [rsa_key().jwk(kid=kid)]
+    sign_in(upstream, op.sign_in)
+    op.keys, op.jwks = [rsa_key("rsa-2")], [rsa_key("rsa-2").jwk(kid=kid)]
+
+    assert sign_in(upstream, op.sign_in).subject == op.subject
+    assert sign_in(upstream, op.sign_in).subject == op.subject
+    assert op.http.count("/jwks") == 2
+
+
+def test_a_set_that_shrank_to_one_key_needs_no_kid(op: OidcOp, upstream: Upstream) -> None:
+    op.keys = [rsa_key(), rsa_key("rsa-2")]
+    sign_in(upstream, op.sign_in)
+    op.keys, op.header = [rsa_key()], {"kid": None}
+
+    assert sign_in(upstream, op.sign_in).subject == op.subject
+
+
+def test_bad_signatures_cause_five_fetches_a_minute(op: OidcOp, upstream: Upstream) -> None:
+    sign_in(upstream, op.sign_in)
+    op.signer = lambda claims: signed(claims, rsa_key("stranger"), kid="rsa-1")
+    for _ in range(20):
+        refusal(upstream, op.sign_in, Reason.OIDC_SIGNATURE)
+
+    assert op.http.count("/jwks") == 1 + 5
+
+
 def test_a_key_the_provider_does_not_publish_is_refused(op: OidcOp, upstream: Upstream) -> None:
     op.header = {"kid": "unheard-of"}
 
