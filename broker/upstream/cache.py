@@ -22,6 +22,7 @@ RETRY_SECONDS = 30
 """How long a failure is believed where an older value, or another source, will do."""
 
 HURRIED_PER_MINUTE = 5
+_MINUTE = 60
 
 MAX_WAITING = 16
 """How many requests of a process wait for one provider; the next ones are refused at once."""
@@ -36,6 +37,26 @@ class _Kept(Generic[_T]):
 
 
 @dataclass(kw_only=True)
+class Ration:
+    """How often one kind of caller may hurry a fetch, so that made-up key names are no flood."""
+
+    clock: Clock
+    _spent: deque[float] = field(
+        default_factory=lambda: deque(maxlen=HURRIED_PER_MINUTE), init=False
+    )
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def spend(self) -> bool:
+        """Whether there was one left of the ``HURRIED_PER_MINUTE``."""
+        now = self.clock.now()
+        with self._lock:
+            if sum(0 <= now - at < _MINUTE for at in self._spent) >= HURRIED_PER_MINUTE:
+                return False
+            self._spent.append(now)
+            return True
+
+
+@dataclass(kw_only=True)
 class Cached(Generic[_T]):
     """``fetch()`` and its last result. ``fetch`` raises ``UpstreamError``, so does this."""
 
@@ -47,9 +68,6 @@ class Cached(Generic[_T]):
     _kept: _Kept[_T] | None = field(default=None, init=False)
     _failed_at: float = field(default=float("-inf"), init=False)
     _waiting: int = field(default=0, init=False)
-    _hurried: deque[float] = field(
-        default_factory=lambda: deque(maxlen=HURRIED_PER_MINUTE), init=False
-    )
     _flight: Future[_T] | None = field(default=None, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
@@ -71,15 +89,15 @@ class Cached(Generic[_T]):
                 return self._joined()
         return self._kept_within(self.stale_seconds)
 
-    def newer(self, seen: _T) -> _T | None:
+    def newer(self, seen: _T, ration: Ration) -> _T | None:
         """Something else than ``seen``, fetched now, whatever the age of what is kept.
 
-        None: the ``HURRIED_PER_MINUTE`` are spent. Raises what ``fetch`` raised.
+        None: the ``ration`` is spent. Raises what ``fetch`` raised.
         """
         kept = self._kept
         if kept is not None and kept.value is not seen:
             return kept.value
-        if self._flight is None and not self._may_hurry():
+        if self._flight is None and not ration.spend():
             return None
         return self._joined()
 
@@ -90,16 +108,6 @@ class Cached(Generic[_T]):
     def _is_younger(self, at: float, seconds: float) -> bool:
         # A clock that was set back makes everything old rather than fresh for longer.
         return 0 <= self.clock.now() - at < seconds
-
-    def _may_hurry(self) -> bool:
-        """Spend one of the hurried fetches, so that made-up key ids cannot make us a flood."""
-        now = self.clock.now()
-        with self._lock:
-            recent = [at for at in self._hurried if 0 <= now - at < 60]  # noqa: PLR2004  # a minute
-            if len(recent) >= HURRIED_PER_MINUTE:
-                return False
-            self._hurried.append(now)
-            return True
 
     def _joined(self) -> _T:
         """One fetch for everybody who asks while it is under way."""

@@ -19,7 +19,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from broker.model.errors import Reason, UpstreamError
 from broker.model.pool import IdentityProvider
 from broker.ports import Clock
-from broker.upstream.cache import Cached
+from broker.upstream.cache import Cached, Ration
 from broker.upstream.failures import error_answer, refused, unanswered
 from broker.upstream.http import HttpClient, HttpError
 
@@ -60,22 +60,10 @@ class Keys(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Jwks:
-    """The key set of one provider. ``uri`` is asked for at each fetch: discovery may move it."""
+    """``Keys`` of one provider, for one kind of token: ``ration`` is for those who send it."""
 
-    provider: IdentityProvider
-    uri: Callable[[], str]
-    http: HttpClient
-    clock: Clock
-    _cached: Cached[tuple[VerificationKey, ...]] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        cached = Cached(
-            fetch=self._fetch,
-            clock=self.clock,
-            fresh_seconds=FRESH_SECONDS,
-            stale_seconds=STALE_SECONDS,
-        )
-        object.__setattr__(self, "_cached", cached)
+    published: Cached[tuple[VerificationKey, ...]]
+    ration: Ration
 
     def matching(self, kid: str | None) -> Iterator[VerificationKey]:
         """OIDC Core 10.1: by ``kid``, which may be absent only when there is a single key.
@@ -83,25 +71,38 @@ class Jwks:
         Where none of the keys that are kept will do, the provider may have changed them, under a
         new name, an old one or none: they are fetched anew.
         """
-        keys = self._cached.get()
+        keys = self.published.get()
         found = _matching(keys, kid)
         yield from found
-        newer = self._cached.newer(keys) or ()
+        newer = self.published.newer(keys, self.ration) or ()
         found_now = _matching(newer, kid)
         yield from found_now
         if not found and not found_now:
             raise _unknown(kid, newer or keys)
 
-    def _fetch(self) -> tuple[VerificationKey, ...]:
-        try:
-            answer = self.http.get(self.uri())
-        except HttpError as error:
-            raise unanswered(error, asked="key set (jwks_uri)") from error
-        document = answer.json()
-        listed = document.get("keys") if isinstance(document, dict) else None
-        if answer.status != _OK or not isinstance(listed, list):
-            raise error_answer(self.provider, Reason.OIDC_JWKS, answer, getting="keys")
-        return parse_keys(listed)
+
+def published_keys(
+    provider: IdentityProvider, uri: Callable[[], str], http: HttpClient, clock: Clock
+) -> Cached[tuple[VerificationKey, ...]]:
+    """The provider's key set. ``uri`` is asked for at each fetch: discovery may move it."""
+    return Cached(
+        fetch=lambda: _fetched(provider, uri(), http),
+        clock=clock,
+        fresh_seconds=FRESH_SECONDS,
+        stale_seconds=STALE_SECONDS,
+    )
+
+
+def _fetched(provider: IdentityProvider, uri: str, http: HttpClient) -> tuple[VerificationKey, ...]:
+    try:
+        answer = http.get(uri)
+    except HttpError as error:
+        raise unanswered(error, asked="key set (jwks_uri)") from error
+    document = answer.json()
+    listed = document.get("keys") if isinstance(document, dict) else None
+    if answer.status != _OK or not isinstance(listed, list):
+        raise error_answer(provider, Reason.OIDC_JWKS, answer, getting="keys")
+    return parse_keys(listed)
 
 
 def parse_keys(listed: list[object]) -> tuple[VerificationKey, ...]:

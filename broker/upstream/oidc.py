@@ -7,7 +7,7 @@ else. The steps of a sign-in are in ``complete``, in the order of OIDC Core 3.1.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from broker.model.login import (
 )
 from broker.model.pool import IdentityProvider, OAuthSettings, UserPool
 from broker.ports import Clock, Upstream
+from broker.upstream.cache import Cached, Ration
 from broker.upstream.claims import claim_values
 from broker.upstream.client_auth import Authenticate, configured
 from broker.upstream.code_flow import NONCE, CodeFlow, Dialect, Tokens, with_query
@@ -30,7 +31,7 @@ from broker.upstream.discovery import Discovery, ProviderMetadata
 from broker.upstream.failures import refused
 from broker.upstream.http import HttpClient
 from broker.upstream.id_token import IdToken, IssuerRule, Rules, exact_issuer, verified
-from broker.upstream.jwks import Jwks
+from broker.upstream.jwks import Jwks, VerificationKey, published_keys
 from broker.upstream.logout_token import LogoutToken, verify_logout_token
 from broker.upstream.signed import ASYMMETRIC, HMAC, Signatures
 from broker.upstream.user_info import UserInfo, UserInfoRequest, user_info
@@ -131,7 +132,7 @@ class OidcUpstream:
 
     def logout_token(self, token: str) -> LogoutToken:
         """Back-Channel Logout 1.0 section 2.6. Raises ``UpstreamError``."""
-        rules = self._rules(self._discovery.metadata())
+        rules = self._rules(self._discovery.metadata(), self._logout_signatures)
         return verify_logout_token(token, rules, now=self.clock.now())
 
     def is_issuer(self, issuer: str) -> bool:
@@ -194,23 +195,36 @@ class OidcUpstream:
         return Signatures(
             algorithms=algorithms,
             secret=self._settings.client_secret if declared in HMAC else None,
-            keys=Jwks(
-                provider=self.provider,
-                uri=lambda: self._discovery.metadata().jwks_uri or "",
-                http=self._guarded,
-                clock=self.clock,
-            ),
+            keys=self._keys(),
+        )
+
+    @cached_property
+    def _logout_signatures(self) -> Signatures:
+        """The same keys. Anybody can send a logout token, and must not use up the key fetches that
+        sign-ins may need."""
+        return replace(self._signatures, keys=self._keys())
+
+    def _keys(self) -> Jwks:
+        return Jwks(published=self._published_keys, ration=Ration(clock=self.clock))
+
+    @cached_property
+    def _published_keys(self) -> Cached[tuple[VerificationKey, ...]]:
+        return published_keys(
+            self.provider,
+            lambda: self._discovery.metadata().jwks_uri or "",
+            self._guarded,
+            self.clock,
         )
 
     @cached_property
     def _mapped(self) -> frozenset[str]:
         return frozenset(self.provider.attribute_mapping.values())
 
-    def _rules(self, metadata: ProviderMetadata) -> Rules:
+    def _rules(self, metadata: ProviderMetadata, signatures: Signatures) -> Rules:
         return Rules(
             issuer=metadata.issuer,
             audience=self._settings.client_id,
-            signatures=self._signatures,
+            signatures=signatures,
             issuer_rule=self.traits.issuer_rule,
         )
 
@@ -222,7 +236,7 @@ class OidcUpstream:
         age = transaction.request.oldest_sign_in if self.traits.dialect.max_age else None
         return verified(
             tokens.id_token,
-            self._rules(metadata),
+            self._rules(metadata, self._signatures),
             nonce=transaction.remembered.get(NONCE, ""),
             now=self.clock.now(),
             signed_in_after=None if age is None else transaction.created_at - age,

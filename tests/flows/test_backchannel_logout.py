@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from werkzeug.test import TestResponse
 
+from broker.upstream.cache import HURRIED_PER_MINUTE
 from broker.upstream.logout_token import EVENT
 from tests.kit.browser import Browser
 from tests.kit.http_double import html
@@ -139,6 +140,16 @@ def test_a_token_of_an_unknown_issuer_asks_nobody(
     """Anybody can send one: it must not make the broker call its providers."""
     assert tell(contoso.world, logout_token(op, iss=issuer)).status_code == 400
     assert not op.http.asked
+
+
+def test_forged_tokens_leave_the_sign_ins_their_key_fetches(contoso: Visits, op: OidcOp) -> None:
+    contoso.tokens()
+    for number in range(9):
+        forged = logout_token(op, key=rsa_key("stranger"), header={"kid": f"made-up-{number}"})
+        assert tell(contoso.world, forged).status_code == 400
+    assert op.http.count("/jwks") == 1 + HURRIED_PER_MINUTE
+    op.keys = [rsa_key("new")]
+    assert contoso.tokens()
 
 
 def test_about_somebody_else_it_ends_nothing_here(contoso: Visits, op: OidcOp) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from broker.model.errors import Reason, UpstreamError
-from broker.upstream.cache import HURRIED_PER_MINUTE, MAX_WAITING, RETRY_SECONDS, Cached
+from broker.upstream.cache import HURRIED_PER_MINUTE, MAX_WAITING, RETRY_SECONDS, Cached, Ration
 from tests.kit.clock import ManualClock
 
 FRESH, STALE = 100, 1000
@@ -39,6 +39,11 @@ def source() -> Source:
 @pytest.fixture
 def cached(source: Source, clock: ManualClock) -> Cached[str]:
     return Cached(fetch=source, clock=clock, fresh_seconds=FRESH, stale_seconds=STALE)
+
+
+@pytest.fixture
+def ration(clock: ManualClock) -> Ration:
+    return Ration(clock=clock)
 
 
 def test_a_value_is_kept_while_it_is_fresh(cached: Cached[str], clock: ManualClock) -> None:
@@ -113,21 +118,49 @@ def test_a_clock_that_goes_back_makes_nothing_fresh_for_longer(
     assert cached.get() == "value 2"
 
 
-def test_a_newer_value_is_fetched_at_once(cached: Cached[str]) -> None:
+def test_a_newer_value_is_fetched_at_once(cached: Cached[str], ration: Ration) -> None:
     first = cached.get()
-    second = cached.newer(first)
+    second = cached.newer(first, ration)
     assert second == "value 2"
-    assert cached.newer(first) is second  # somebody fetched it meanwhile
+    assert cached.newer(first, ration) is second  # somebody fetched it meanwhile
 
 
-def test_newer_values_are_rationed(cached: Cached[str], source: Source, clock: ManualClock) -> None:
+def test_newer_values_are_rationed(
+    cached: Cached[str], ration: Ration, source: Source, clock: ManualClock
+) -> None:
     for _ in range(HURRIED_PER_MINUTE):
-        assert cached.newer(cached.get()) is not None
-    assert cached.newer(cached.get()) is None
+        assert cached.newer(cached.get(), ration) is not None
+    assert cached.newer(cached.get(), ration) is None
     assert source.fetches == HURRIED_PER_MINUTE + 1
 
     clock.advance(60)
-    assert cached.newer(cached.get()) is not None
+    assert cached.newer(cached.get(), ration) is not None
+
+
+def test_one_ration_leaves_the_others_whole(
+    cached: Cached[str], ration: Ration, clock: ManualClock
+) -> None:
+    while cached.newer(cached.get(), ration) is not None:
+        pass
+    assert cached.newer(cached.get(), Ration(clock=clock)) is not None
+
+
+def test_a_newer_value_that_is_on_its_way_costs_no_ration(
+    cached: Cached[str], source: Source, ration: Ration, clock: ManualClock
+) -> None:
+    seen = cached.get()
+    source.gate.clear()
+    with ThreadPoolExecutor(2) as people:
+        first = people.submit(cached.newer, seen, ration)
+        while source.fetches < 2:
+            pass
+        others = Ration(clock=clock)
+        second = people.submit(cached.newer, seen, others)
+        while cached._waiting == 0:
+            pass
+        source.gate.set()
+        assert first.result() == second.result() == "value 2"
+    assert sum(others.spend() for _ in range(9)) == HURRIED_PER_MINUTE
 
 
 def test_everybody_joins_one_fetch(cached: Cached[str], source: Source) -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from joserfc.jwk import ECKey, RSAKey
 
 from broker.model.errors import Reason, UpstreamError
+from broker.upstream.cache import Ration
 from broker.upstream.http import HttpClient
-from broker.upstream.jwks import MAX_KEYS, STALE_SECONDS, Jwks, parse_keys
+from broker.upstream.jwks import MAX_KEYS, STALE_SECONDS, Jwks, parse_keys, published_keys
 from tests.kit.clock import ManualClock
 from tests.kit.http_double import HttpDouble, Reply, as_json, html
 from tests.kit.jose import ec_key, ed_key, rsa_key
@@ -33,11 +34,10 @@ class Published:
 
 
 def keys_of(double: HttpDouble, http: HttpClient, clock: ManualClock) -> Jwks:
+    corp = provider(name="Corp", client_id="x")
     return Jwks(
-        provider=provider(name="Corp", client_id="x"),
-        uri=lambda: f"{double.url}/jwks",
-        http=http,
-        clock=clock,
+        published=published_keys(corp, lambda: f"{double.url}/jwks", http, clock),
+        ration=Ration(clock=clock),
     )
 
 
