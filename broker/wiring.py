@@ -120,7 +120,7 @@ def build(settings: Settings, *, clock: Clock | None = None, renew_since: float 
         provider_sign_out=ProviderSignOut(sessions=stores.sessions, accounts=accounts),
         saml_logouts=SamlLogouts(upstreams=upstreams, metadata=metadata),
         oidc_logouts=OidcLogouts(
-            upstreams=upstreams, replay=stores.replay, named=stores.single_use, clock=clock
+            upstreams=upstreams, replay=stores.replay, named=stores.single_use
         ),
         issuers=issuers,
         grants=_grants(stores, refresh_tokens, refresh_grant, clock),

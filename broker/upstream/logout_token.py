@@ -24,12 +24,18 @@ EVENT = "http://schemas.openid.net/event/backchannel-logout"
 TYPES = frozenset({"logout+jwt", "application/logout+jwt", "jwt"})
 
 
+LONGEST_LIFETIME = 86400
+"""Until its end a token must be remembered; two minutes are what section 4 recommends."""
+
+
 class LogoutToken(NamedTuple):
-    """Whose sessions end: all of ``sub``, or the one named ``sid``. ``jti`` is used once."""
+    """Whose sessions end: all of ``sub``, or the one named ``sid``. ``jti`` is used once, and the
+    token is good until ``usable_until``."""
 
     sub: str | None
     sid: str | None
     jti: str
+    usable_until: float
 
 
 def verify_logout_token(token: str, rules: Rules, *, now: float) -> LogoutToken:
@@ -41,12 +47,13 @@ def verify_logout_token(token: str, rules: Rules, *, now: float) -> LogoutToken:
     check_audience(claims, rules)
     check_issued_at(claims, rules, now)
     check_expiry(claims, rules, now)
+    _check_lifetime(claims)
     _check_event(claims)
     _check_no_nonce(claims)
     sub, sid, jti = (_name(claims, name) for name in ("sub", "sid", "jti"))
     if jti is None or (sub is None and sid is None):
         raise refused(Reason.OIDC_LOGOUT_TOKEN, expected="jti, and sub or sid")
-    return LogoutToken(sub, sid, jti)
+    return LogoutToken(sub, sid, jti, usable_until=claims["exp"] + rules.skew)
 
 
 def _check_type(header: Mapping[str, Any]) -> None:
@@ -54,6 +61,17 @@ def _check_type(header: Mapping[str, Any]) -> None:
     kind = header.get("typ", "jwt")
     if not isinstance(kind, str) or kind.lower() not in TYPES:
         raise refused(Reason.OIDC_LOGOUT_TOKEN, expected="typ logout+jwt", received=kind)
+
+
+def _check_lifetime(claims: Mapping[str, Any]) -> None:
+    """Section 4: a short one, so that a captured token is soon good for nothing."""
+    seconds = claims["exp"] - claims["iat"]
+    if seconds > LONGEST_LIFETIME:
+        raise refused(
+            Reason.OIDC_LOGOUT_TOKEN,
+            expected=f"exp at most {LONGEST_LIFETIME} seconds after iat",
+            received=seconds,
+        )
 
 
 def _check_event(claims: Mapping[str, Any]) -> None:

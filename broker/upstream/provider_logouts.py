@@ -17,7 +17,7 @@ import msgspec
 from broker.model.errors import Reason, UpstreamError
 from broker.model.login import Callback, ProviderLogout, UpstreamRequest
 from broker.model.pool import ProviderType, UserPool
-from broker.ports import Clock, Kind, ReplayGuard, SingleUseStore, Upstreams, upstream_session
+from broker.ports import Kind, ReplayGuard, SingleUseStore, Upstreams, upstream_session
 from broker.saml.logout import claimed_issuer
 from broker.upstream import failures
 from broker.upstream.oidc import OidcUpstream
@@ -26,8 +26,6 @@ from broker.upstream.saml_metadata import SamlMetadata
 from broker.upstream.saml_party import REQUEST
 
 LOGOUT_TOKEN = "logout_token"
-_REMEMBER_SECONDS = 3600
-"""A token that comes again later than this ends sessions a second time, and does no other harm."""
 _RETRY_SECONDS = 300
 """How long a session's name is good for another try."""
 
@@ -76,7 +74,6 @@ class OidcLogouts:
     upstreams: Upstreams
     replay: ReplayGuard
     named: SingleUseStore
-    clock: Clock
 
     def receive(self, pool: UserPool, callback: Callback) -> Sequence[ProviderLogout]:
         token = callback.params.get(LOGOUT_TOKEN, "")
@@ -121,7 +118,7 @@ class OidcLogouts:
             provider=name,
             subject=verified.sub or self._person_of(pool, name, verified.sid),
             message_id=verified.jti,
-            usable_until=self.clock.now() + _REMEMBER_SECONDS,
+            usable_until=verified.usable_until,
         )
 
     def _person_of(self, pool: UserPool, name: str, session_id: str | None) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from werkzeug.test import TestResponse
 
+from broker.model.login import CLOCK_SKEW_SECONDS
 from broker.upstream.cache import HURRIED_PER_MINUTE
 from broker.upstream.logout_token import EVENT
 from tests.kit.browser import Browser
@@ -178,6 +179,19 @@ def test_a_token_may_name_the_session_alone(contoso: Visits, op: OidcOp) -> None
 def test_a_token_counts_once(contoso: Visits, op: OidcOp) -> None:
     token = logout_token(op)
     assert tell(contoso.world, token).status_code == 200
+    browser = contoso.world.browser()
+    tokens = contoso.tokens(browser)
+    assert tell(contoso.world, token).status_code == 400
+    assert is_untouched(contoso, browser, tokens)
+
+
+@pytest.mark.parametrize("lifetime", [120, 86400])
+def test_a_token_counts_once_as_long_as_it_lives(
+    contoso: Visits, op: OidcOp, lifetime: int
+) -> None:
+    token = logout_token(op, exp=int(op.clock.now()) + lifetime)
+    assert tell(contoso.world, token).status_code == 200
+    contoso.world.clock.advance(lifetime + CLOCK_SKEW_SECONDS - 1)
     browser = contoso.world.browser()
     tokens = contoso.tokens(browser)
     assert tell(contoso.world, token).status_code == 400

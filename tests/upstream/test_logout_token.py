@@ -48,8 +48,9 @@ def verify(
     return verified
 
 
-def test_a_good_token(verify: Callable[..., LogoutToken]) -> None:
-    assert verify() == ("user-1", "session-1", "jti-1")
+def test_a_good_token(verify: Callable[..., LogoutToken], clock: ManualClock) -> None:
+    until = int(clock.now()) + 120 + 120
+    assert verify() == ("user-1", "session-1", "jti-1", until)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,14 @@ def test_a_good_token(verify: Callable[..., LogoutToken]) -> None:
 def test_sub_or_sid_is_enough(
     verify: Callable[..., LogoutToken], left_out: str, token: tuple[str | None, ...]
 ) -> None:
-    assert verify(**{left_out: ABSENT}) == token
+    assert verify(**{left_out: ABSENT})[:3] == token
+
+
+@pytest.mark.parametrize("lifetime", [1, 86400])
+def test_lifetimes_that_are_fine(
+    verify: Callable[..., LogoutToken], clock: ManualClock, lifetime: int
+) -> None:
+    assert verify(exp=int(clock.now()) + lifetime).jti == "jti-1"
 
 
 @pytest.mark.parametrize("typ", ["JWT", "logout+jwt", "LOGOUT+JWT", "application/logout+jwt", None])
@@ -87,6 +95,10 @@ def test_types_that_are_fine(verify: Callable[..., LogoutToken], typ: str | None
         ({"iat": ABSENT}, Reason.OIDC_ISSUED_AT),
         ({"exp": ABSENT}, Reason.OIDC_EXPIRED),
         ({"exp": 1}, Reason.OIDC_EXPIRED),
+        ({"exp": 10**300}, Reason.OIDC_LOGOUT_TOKEN),
+        ({"exp": 1e300}, Reason.OIDC_LOGOUT_TOKEN),
+        ({"iat": 1_800_000_000, "exp": 1_800_086_401}, Reason.OIDC_LOGOUT_TOKEN),
+        ({"iat": -(10**300)}, Reason.OIDC_LOGOUT_TOKEN),
         ({"key": rsa_key("stranger"), "header": {"kid": "rsa-1"}}, Reason.OIDC_SIGNATURE),
     ],
 )
