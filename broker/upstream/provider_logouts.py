@@ -26,8 +26,8 @@ from broker.upstream.saml_metadata import SamlMetadata
 from broker.upstream.saml_party import REQUEST
 
 LOGOUT_TOKEN = "logout_token"
-_RETRY_SECONDS = 300
-"""How long a session's name is good for another try."""
+_RETRY_SECONDS = 86400
+"""How long a session's name is good for another try, with the same token or a new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

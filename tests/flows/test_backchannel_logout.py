@@ -11,7 +11,9 @@ from urllib.parse import urlencode
 import pytest
 from werkzeug.test import TestResponse
 
+from broker.model.errors import StoreUnavailableError
 from broker.model.login import CLOCK_SKEW_SECONDS
+from broker.stores.directory import SqlDirectory
 from broker.upstream.cache import HURRIED_PER_MINUTE
 from broker.upstream.logout_token import EVENT
 from tests.kit.browser import Browser
@@ -196,6 +198,35 @@ def test_a_token_counts_once_as_long_as_it_lives(
     tokens = contoso.tokens(browser)
     assert tell(contoso.world, token).status_code == 400
     assert is_untouched(contoso, browser, tokens)
+
+
+@pytest.mark.parametrize(
+    "named", [{}, {"sub": ABSENT, "sid": "session-7"}], ids=["by sub", "by sid"]
+)
+@pytest.mark.parametrize("hours", [0, 12])
+def test_a_logout_that_met_a_fault_may_come_again(
+    contoso: Visits,
+    op: OidcOp,
+    monkeypatch: pytest.MonkeyPatch,
+    named: dict[str, Any],
+    hours: int,
+) -> None:
+    """At once, or in a new token when the outage is over."""
+
+    def down(*_: object) -> None:
+        raise StoreUnavailableError("no answer")
+
+    op.claims["sid"] = "session-7"
+    tokens = contoso.tokens()
+    token = logout_token(op, **named)
+    with monkeypatch.context() as outage:
+        outage.setattr(SqlDirectory, "find", down)
+        assert tell(contoso.world, token).status_code == 503
+    contoso.world.clock.advance(hours * 3600)
+    again = logout_token(op, **named) if hours else token
+    assert tell(contoso.world, again).status_code == 200
+    assert refresh(contoso.world, tokens).status_code == 400
+    assert tell(contoso.world, again).status_code == 400
 
 
 def test_another_provider_cannot_end_its_sessions(
