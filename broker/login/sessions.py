@@ -25,6 +25,10 @@ from broker.ports import (
     upstream_session,
 )
 
+LONGEST_NAMED = 30 * 86400
+"""One name is kept for each sign-in, so there must be an end; this is Cognito's own default for
+refresh tokens."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
@@ -60,7 +64,7 @@ class Sessions:
                 Kind.UPSTREAM_SESSION,
                 upstream_session(identity.provider, identity.session_id),
                 identity.subject.encode(),
-                lifetime=SESSION_SECONDS,
+                lifetime=_named_seconds(pool),
             )
         return session
 
@@ -102,3 +106,9 @@ class Sessions:
 
     def end(self, pool: UserPool, cookie: str) -> None:
         self.store.end(pool.id, cookie)
+
+
+def _named_seconds(pool: UserPool) -> int:
+    """How long a provider may end what a session of its own began, by its name for it: as long as
+    there may be refresh tokens, of which the last is issued when our session ends."""
+    return SESSION_SECONDS + min(pool.longest_refresh, LONGEST_NAMED)

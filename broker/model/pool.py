@@ -243,6 +243,11 @@ class UserPool:
         )
 
     @cached_property
+    def longest_refresh(self) -> int:
+        """For how many seconds a refresh token of any client may be good."""
+        return max((client.lifetimes.refresh for client in self.clients.values()), default=0)
+
+    @cached_property
     def required_attributes(self) -> tuple[str, ...]:
         return tuple(a.name for a in self.schema.values() if a.required and a.name != "sub")
 

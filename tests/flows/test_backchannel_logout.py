@@ -12,7 +12,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from broker.model.errors import StoreUnavailableError
-from broker.model.login import CLOCK_SKEW_SECONDS
+from broker.model.login import CLOCK_SKEW_SECONDS, SESSION_SECONDS
 from broker.stores.directory import SqlDirectory
 from broker.upstream.cache import HURRIED_PER_MINUTE
 from broker.upstream.logout_token import EVENT
@@ -176,6 +176,25 @@ def test_a_token_may_name_the_session_alone(contoso: Visits, op: OidcOp) -> None
 
     assert tell(contoso.world, logout_token(op, sub=ABSENT, sid="session-7")).status_code == 200
     assert not is_untouched(contoso, browser, tokens)
+
+
+@pytest.mark.parametrize(("days", "lasting"), [(1, 1), (30, 30), (365, 30)])
+def test_a_session_has_its_name_while_its_refresh_tokens_live(
+    new_world: Callable[..., World], op: OidcOp, days: int, lasting: int
+) -> None:
+    """The last of them is issued when our own session ends. 30 days are the end of all names."""
+    client = {**WEB, "SupportedIdentityProviders": ["Contoso"], "RefreshTokenValidity": days}
+    world = new_world(clock=op.clock, clients=[client], providers=[oidc_provider(op)])
+    visits = Visits(world=world, person=op.sign_in)
+    op.claims["sid"] = "session-7"
+    browser = world.browser()
+    visits.tokens(browser)
+    world.clock.advance(SESSION_SECONDS - 1)
+    late = world.redeem(callback(browser.get(world.authorize_url()))["code"]).json
+    world.clock.advance(lasting * 86400 - 1)
+    assert refresh(world, late).status_code == 200
+    assert tell(world, logout_token(op, sub=ABSENT, sid="session-7")).status_code == 200
+    assert refresh(world, late).status_code == 400
 
 
 def test_a_token_counts_once(contoso: Visits, op: OidcOp) -> None:
