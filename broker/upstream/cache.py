@@ -1,8 +1,8 @@
 """One value that a provider publishes and changes now and then, kept while it is good.
 
-Owns when to ask again; what is fetched, and how its failure is worded, is the caller's. Callers that
-need a fetch at the same moment share one, its failure included, and only so many wait for it: a provider
-that stalls holds a few requests, not all of them.
+Owns when to ask again, and how often a caller may insist; what is fetched, and how its failure is worded,
+is the caller's. Callers that need a fetch at the same moment share one, its failure included, and only so
+many wait for it: a provider that stalls holds a few requests, not all of them.
 """
 
 from __future__ import annotations
@@ -111,21 +111,25 @@ class Cached(Generic[_T]):
 
     def _joined(self) -> _T:
         """One fetch for everybody who asks while it is under way."""
-        with self._lock:
-            flight = self._flight
-            if flight is not None:
-                own = None
-                self._join_queue()
-            else:
-                own = self._flight = flight = Future()
-        if own is not None:
-            self._fly(own)
+        flight, is_ours = self._boarded()
+        if is_ours:
+            self._fly(flight)
             return flight.result()
         try:
             return flight.result()
         finally:
             with self._lock:
                 self._waiting -= 1
+
+    def _boarded(self) -> tuple[Future[_T], bool]:
+        """The fetch that is under way, with a place in its queue; or a new one, for the caller to
+        make."""
+        with self._lock:
+            if self._flight is not None:
+                self._join_queue()
+                return self._flight, False
+            self._flight = Future()
+            return self._flight, True
 
     def _join_queue(self) -> None:
         if self._waiting >= MAX_WAITING:
