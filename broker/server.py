@@ -139,16 +139,9 @@ class _Current:
 def _keep_up(broker: Broker) -> None:
     """What goes on behind the requests, for as long as the worker lives."""
     pause = threading.Event()
-    work = wiring.warm_up
-    while True:
-        try:
-            work(broker)
-        except StoreUnavailableError as error:
-            _log.warning("upkeep_failed", extra={"fault": str(error)})
-        except Exception:  # noqa: BLE001  # whatever it is, the next minute may be better
-            _log.exception("upkeep_failed")
-        work = wiring.keep_up
-        pause.wait(_UPKEEP_SECONDS)
+    wiring.warm_up(broker)
+    while not pause.wait(_UPKEEP_SECONDS):
+        wiring.keep_up(broker)
 
 
 def _share_with_workers() -> None:

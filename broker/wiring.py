@@ -18,7 +18,7 @@ from broker.login.links import Links
 from broker.login.sessions import Sessions
 from broker.login.sign_out import ProviderSignOut, SignOut
 from broker.login.users import Users
-from broker.model.errors import ConfigurationError
+from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.model.pool import IdentityProvider, ProviderType, UserPool
 from broker.oauth.access_token import AccessTokens
 from broker.oauth.authorization_code import AuthorizationCodeGrant, AuthorizationCodes
@@ -138,7 +138,7 @@ def build(settings: Settings, *, clock: Clock | None = None, renew_since: float 
         directory=stores.directory,
         clock=clock,
         service_provider_metadata=ServiceProviderDocuments(keys=stores.keys),
-        upkeep=metadata.upkeep,
+        upkeep={"metadata": metadata.upkeep, **stores.sweeps},
         readiness=stores.readiness,
         proxy_hops=settings.proxy_hops,
     )
@@ -147,13 +147,24 @@ def build(settings: Settings, *, clock: Clock | None = None, renew_since: float 
 def warm_up(broker: Broker) -> None:
     """Make what takes time before the first person has to wait for it: keys, metadata."""
     for pool in broker.pools.values():
-        broker.issuers.of(pool)
+        _try("keys", lambda: broker.issuers.of(pool))  # noqa: B023  # called at once
     keep_up(broker)
 
 
 def keep_up(broker: Broker) -> None:
-    """What is to be done about once a minute: fetch metadata that is due."""
-    broker.upkeep()
+    """What is to be done about once a minute: fetch metadata that is due, remove expired rows."""
+    for part, work in broker.upkeep.items():
+        _try(part, work)
+
+
+def _try(part: str, work: Callable[[], object]) -> None:
+    """One part of the upkeep; the others go on without it, and the next minute may be better."""
+    try:
+        work()
+    except StoreUnavailableError as error:
+        _log.warning("upkeep_failed", extra={"part": part, "fault": str(error)})
+    except Exception:  # noqa: BLE001  # whatever it is, the next minute may be better
+        _log.exception("upkeep_failed", extra={"part": part})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,25 +177,31 @@ class _Stores:
     links: ExpectedLinks
     keys: KeyStore
     readiness: tuple[Callable[[], None], ...]
+    sweeps: Mapping[str, Callable[[], object]]
+    """What removes expired rows. Redis forgets by itself."""
 
 
 def _stores(settings: Settings, clock: Clock) -> _Stores:
     """Redis for what lives for minutes when it is configured, else the database for all."""
     engine = make_engine(settings.database_url)
-    state = (
-        SqlState(engine, clock=clock)
-        if settings.redis_url is None
-        else RedisState(settings.redis_url, clock=clock)
-    )
+    grants = SqlGrants(engine, clock=clock)
+    sweeps: dict[str, Callable[[], object]] = {"grants": grants.sweep}
+    state: SqlState | RedisState
+    if settings.redis_url is None:
+        state = SqlState(engine, clock=clock)
+        sweeps["state"] = state.sweep
+    else:
+        state = RedisState(settings.redis_url, clock=clock)
     return _Stores(
         single_use=state.single_use,
         replay=state.replay,
         sessions=state.sessions,
-        grants=SqlGrants(engine, clock=clock),
+        grants=grants,
         directory=SqlDirectory(engine),
         links=SqlExpectedLinks(engine),
         keys=FileKeyStore(settings.certs_dir, clock=clock),
         readiness=(engine.ping, state.ping),
+        sweeps=sweeps,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from broker.login.accounts import Accounts
@@ -35,7 +35,7 @@ class ServiceProviderMetadata(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Broker:
     """``readiness``: each raises ``StoreUnavailableError`` when its store does not answer.
-    ``upkeep``: what is to be done about once a minute, behind the back of the requests."""
+    ``upkeep``: what is to be done about once a minute, behind the back of the requests, by name."""
 
     pools: Mapping[str, UserPool]
     flow: LoginFlow
@@ -55,6 +55,6 @@ class Broker:
     directory: UserDirectory
     clock: Clock
     service_provider_metadata: ServiceProviderMetadata
-    upkeep: Callable[[], None] = lambda: None
+    upkeep: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     readiness: Sequence[Callable[[], None]] = ()
     proxy_hops: int = 0

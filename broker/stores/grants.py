@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import bindparam, exists, func, or_, select, update
 
 # SQLite took its upsert from PostgreSQL, and SQLAlchemy renders this one construct for both.
 from sqlalchemy.dialects.postgresql import insert
@@ -23,7 +23,7 @@ from broker.stores.profiles import owned_by
 from broker.stores.schema import refresh_tokens as tokens
 from broker.stores.schema import revoked_families as marks
 from broker.stores.schema import users
-from broker.stores.sweeper import Sweeper
+from broker.stores.sweeper import Sweeper, expired
 
 LONGEST_ACCESS_TOKEN = 86_400
 """A user's revoked families are remembered until no access token of theirs can be alive."""
@@ -115,20 +115,8 @@ _FORGOTTEN = (
     ),
 )
 _SWEEPS = (
-    delete(tokens)
-    .where(
-        _EXPIRED,
-        tokens.c.digest.in_(select(tokens.c.digest).where(_EXPIRED).limit(bindparam("at_most"))),
-    )
-    .returning(tokens.c.pool_id),
-    delete(marks)
-    .where(
-        *_FORGOTTEN,
-        marks.c.origin_jti.in_(
-            select(marks.c.origin_jti).where(*_FORGOTTEN).limit(bindparam("at_most"))
-        ),
-    )
-    .returning(marks.c.pool_id),
+    expired(tokens, tokens.c.digest, _EXPIRED),
+    expired(marks, marks.c.origin_jti, *_FORGOTTEN),
 )
 
 
@@ -148,7 +136,7 @@ class SqlGrants:
     def __init__(self, sql: SqlEngine, *, clock: Clock) -> None:
         self._sql = sql
         self._clock = clock
-        self._sweeper = Sweeper(sql, clock, *_SWEEPS)
+        self.sweep = Sweeper(sql, clock, *_SWEEPS).sweep
 
     def start(self, family: TokenFamily, token: str) -> bool:
         started = self._sql.write(
@@ -164,7 +152,6 @@ class SqlGrants:
             resource=family.resource,
             digest=digest(token),
         )
-        self._sweeper.wrote()
         return bool(started)
 
     def find(self, pool_id: str, token: str) -> HeldFamily | None:
@@ -198,10 +185,6 @@ class SqlGrants:
 
     def revoke_user(self, pool_id: str, sub: str) -> None:
         self._sql.write(_REVOKE_USER, pool=pool_id, of_sub=sub)
-
-    def sweep(self, now: float) -> int:
-        """Remove what has expired, ``sweeper.AT_MOST`` of each kind; how many it removed."""
-        return self._sweeper.sweep(now)
 
     def ping(self) -> None:
         """Raises ``StoreUnavailableError``."""

@@ -1,8 +1,8 @@
 """Short-lived state on SQL: what Redis does, for installations without one.
 
 Each verb is one statement, so it is exact among threads, processes and machines that share the
-database. A row past its time counts as absent, by the clock the stores are given; the sweep that
-removes such rows runs along with every so many writes.
+database. A row past its time counts as absent, by the clock the stores are given, and is removed by
+the next sweep.
 """
 
 from __future__ import annotations
@@ -19,16 +19,12 @@ from broker.stores.digests import digest
 from broker.stores.engine import SqlEngine
 from broker.stores.schema import seen, sessions, single_use
 from broker.stores.session_codec import decode_session, encode_session, person_of
-from broker.stores.sweeper import Sweeper
+from broker.stores.sweeper import Sweeper, expired
 
-
-def _expired(table: sa.Table) -> sa.ClauseElement:
-    late = table.c.expires_at <= bindparam("now")
-    some = select(table.c.digest).where(late).limit(bindparam("at_most"))
-    return delete(table).where(late, table.c.digest.in_(some)).returning(table.c.pool_id)
-
-
-_SWEEPS = tuple(_expired(table) for table in (single_use, seen, sessions))
+_SWEEPS = tuple(
+    expired(table, table.c.digest, table.c.expires_at <= bindparam("now"))
+    for table in (single_use, seen, sessions)
+)
 
 _IS_IT = (
     single_use.c.pool_id == bindparam("pool"),
@@ -61,10 +57,9 @@ _SPEND = (
 class SqlSingleUse:
     """``ports.SingleUseStore``."""
 
-    def __init__(self, sql: SqlEngine, clock: Clock, sweeper: Sweeper) -> None:
+    def __init__(self, sql: SqlEngine, clock: Clock) -> None:
         self._sql = sql
         self._clock = clock
-        self._sweeper = sweeper
 
     def put(self, pool_id: str, kind: Kind, key: str, value: bytes, *, lifetime: int) -> None:
         self._sql.write(
@@ -76,7 +71,6 @@ class SqlSingleUse:
             uses=0,
             expires_at=self._clock.now() + lifetime,
         )
-        self._sweeper.wrote()
 
     def take(self, pool_id: str, kind: Kind, key: str) -> bytes | None:
         row = self._sql.write_one(_TAKE, pool=pool_id, of_kind=kind.value, key=digest(key))
@@ -115,10 +109,9 @@ _SEEN = select(seen.c.pool_id).where(
 class SqlReplayGuard:
     """``ports.ReplayGuard``."""
 
-    def __init__(self, sql: SqlEngine, clock: Clock, sweeper: Sweeper) -> None:
+    def __init__(self, sql: SqlEngine, clock: Clock) -> None:
         self._sql = sql
         self._clock = clock
-        self._sweeper = sweeper
 
     def first_time(self, pool_id: str, scope: str, key: str, *, until: float) -> bool:
         marked = self._sql.write(
@@ -129,7 +122,6 @@ class SqlReplayGuard:
             expires_at=until,
             now=self._clock.now(),
         )
-        self._sweeper.wrote()
         return bool(marked)
 
     def seen(self, pool_id: str, scope: str, key: str) -> bool:
@@ -161,10 +153,9 @@ _END_FOR = (
 class SqlSessions:
     """``ports.SessionStore``."""
 
-    def __init__(self, sql: SqlEngine, clock: Clock, sweeper: Sweeper) -> None:
+    def __init__(self, sql: SqlEngine, clock: Clock) -> None:
         self._sql = sql
         self._clock = clock
-        self._sweeper = sweeper
 
     def put(self, session: LoginSession) -> None:
         self._sql.write(
@@ -175,7 +166,6 @@ class SqlSessions:
             value=encode_session(session),
             expires_at=float(session.expires_at),
         )
-        self._sweeper.wrote()
 
     def get(self, pool_id: str, session_id: str) -> LoginSession | None:
         row = self._sql.read_one(
@@ -197,14 +187,10 @@ class SqlState:
 
     def __init__(self, sql: SqlEngine, *, clock: Clock) -> None:
         self._sql = sql
-        self._sweeper = Sweeper(sql, clock, *_SWEEPS)
-        self.single_use = SqlSingleUse(sql, clock, self._sweeper)
-        self.replay = SqlReplayGuard(sql, clock, self._sweeper)
-        self.sessions = SqlSessions(sql, clock, self._sweeper)
-
-    def sweep(self, now: float) -> int:
-        """Remove expired rows, ``sweeper.AT_MOST`` of each kind; how many it removed."""
-        return self._sweeper.sweep(now)
+        self.sweep = Sweeper(sql, clock, *_SWEEPS).sweep
+        self.single_use = SqlSingleUse(sql, clock)
+        self.replay = SqlReplayGuard(sql, clock)
+        self.sessions = SqlSessions(sql, clock)
 
     def ping(self) -> None:
         """Raises ``StoreUnavailableError``."""

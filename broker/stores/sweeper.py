@@ -1,18 +1,36 @@
-"""Removes expired rows now and then, a few at a time, along with the writes that make new ones."""
+"""Removes expired rows, a few at a time, behind the back of the requests.
+
+No request sweeps: one that failed at it would lose what it had already done, such as the mark by which
+an assertion is not accepted twice. Every worker sweeps about once a minute, also at the same moment as
+the others: rows that another one has in hand are passed over, and each row goes once.
+"""
 
 from __future__ import annotations
 
-from itertools import count
+import time
 
 import sqlalchemy as sa
+from sqlalchemy import bindparam, delete, select
 
 from broker.ports import Clock
 from broker.stores.engine import SqlEngine
 
-EVERY = 256
-"""Writes of one process between two sweeps."""
-AT_MOST = 1000
-"""Rows that one statement of a sweep removes: no request pays for a long pause."""
+BATCH = 1000
+"""Rows that one statement removes: sign-ins wait for no more than that."""
+BATCHES = 100
+"""Statements a table gets in one run: what is left then is for the next."""
+
+_REST_SECONDS = 0.01
+"""Between two batches, for writers that wait: locks go to whoever asks at the right moment."""
+
+
+def expired(
+    table: sa.Table, name: sa.Column[str], *late: sa.ColumnElement[bool]
+) -> sa.ClauseElement:
+    """Some of the rows of ``table`` that are ``late``, found by their ``name``, which no two of them
+    need to differ in."""
+    some = select(name).where(*late).limit(bindparam("at_most")).with_for_update(skip_locked=True)
+    return delete(table).where(*late, name.in_(some)).returning(table.c.pool_id)
 
 
 class Sweeper:
@@ -22,15 +40,18 @@ class Sweeper:
         self._sql = sql
         self._clock = clock
         self._statements = statements
-        self._writes = count(1)
 
-    def wrote(self) -> None:
-        if next(self._writes) % EVERY == 0:
-            self.sweep(self._clock.now())
+    def sweep(self) -> int:
+        """Remove what has expired; how many rows that were. Raises ``StoreUnavailableError``."""
+        now = self._clock.now()
+        return sum(self._emptied(statement, now) for statement in self._statements)
 
-    def sweep(self, now: float) -> int:
-        """How many rows it removed."""
-        return sum(
-            len(self._sql.write(statement, now=now, at_most=AT_MOST))
-            for statement in self._statements
-        )
+    def _emptied(self, statement: sa.ClauseElement, now: float) -> int:
+        removed = 0
+        for _ in range(BATCHES):
+            batch = len(self._sql.write(statement, now=now, at_most=BATCH))
+            removed += batch
+            if batch < BATCH:
+                break
+            time.sleep(_REST_SECONDS)
+        return removed

@@ -102,7 +102,7 @@ def test_it_is_fetched_before_anybody_comes_and_renewed_with_an_etag(story: Stor
     assert story.site.visits == 1
     assert story.signs_in(world)
     world.clock.advance(6 * HOUR)
-    world.broker.upkeep()
+    wiring.keep_up(world.broker)
     assert (story.site.visits, story.site.unchanged) == (2, 1)
     assert story.signs_in(world)
     assert story.site.visits == 2
@@ -123,12 +123,12 @@ def test_a_roll_over_announced_as_it_should_be(story: Story) -> None:
     assert all(story.signs_in(world) for world in workers)
     story.keys = (OLD, NEW)
     one.clock.advance(6 * HOUR)
-    one.broker.upkeep()
+    wiring.keep_up(one.broker)
     assert all(story.signs_in(world) for world in workers)
     assert all(story.signs_in(world, signed_by=NEW) for world in workers)
     story.keys = (NEW,)
     one.clock.advance(6 * HOUR)
-    two.broker.upkeep()
+    wiring.keep_up(two.broker)
     assert all(story.signs_in(world, signed_by=NEW) for world in workers)
     assert not any(story.signs_in(world, signed_by=OLD) for world in workers)
 
@@ -166,14 +166,14 @@ def test_the_site_is_away_later_and_over_restarts(story: Story) -> None:
     story.site.status = "503 Service Unavailable"
     for _ in range(10):
         world.clock.advance(DAY)
-        world.broker.upkeep()
+        wiring.keep_up(world.broker)
         assert story.signs_in(world)
     restarted = story.worker()
     wiring.warm_up(restarted.broker)
     assert story.signs_in(restarted)
     story.site.status, story.keys = "200 OK", (NEW,)
     world.clock.advance(HOUR)
-    restarted.broker.upkeep()
+    wiring.keep_up(restarted.broker)
     assert story.signs_in(world, signed_by=NEW)
 
 
@@ -222,7 +222,7 @@ def test_a_bad_answer_changes_nothing(story: Story, spoil: Callable[[Story], Non
     assert story.signs_in(world)
     spoil(story)
     world.clock.advance(6 * HOUR)
-    world.broker.upkeep()
+    wiring.keep_up(world.broker)
     assert story.site.visits == 2
     assert story.signs_in(world)
     assert story.signs_in(story.worker(EntityId=entity_id))
@@ -249,5 +249,5 @@ def test_one_of_a_federation(story: Story) -> None:
     assert not story.signs_in(world, signed_by=MALLORY)
     story.keys = (NEW,)
     world.clock.advance(6 * HOUR)
-    world.broker.upkeep()
+    wiring.keep_up(world.broker)
     assert story.signs_in(world, signed_by=NEW)

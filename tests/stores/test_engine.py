@@ -11,9 +11,8 @@ import sqlalchemy as sa
 
 from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.ports import Kind
-from broker.stores import sweeper
 from broker.stores.engine import SqlEngine, make_engine
-from broker.stores.schema import seen, single_use
+from broker.stores.schema import seen
 from broker.stores.sql_state import SqlState
 from tests.kit.clock import ManualClock
 
@@ -61,28 +60,6 @@ def test_threads_share_an_engine(sql: SqlEngine, clock: ManualClock) -> None:
     with ThreadPoolExecutor(40) as threads:
         found = list(threads.map(put_and_take, range(400)))
     assert found == [b"%d" % number for number in range(400)]
-
-
-class TestSweep:
-    def test_removes_expired_rows_alone(self, sql: SqlEngine, clock: ManualClock) -> None:
-        state = SqlState(sql, clock=clock)
-        for lifetime in (10, 20):
-            state.single_use.put(POOL, Kind.CODE, f"{lifetime}", b"", lifetime=lifetime)
-            state.replay.first_time(POOL, "x", f"{lifetime}", until=clock.now() + lifetime)
-        assert state.sweep(clock.now() + 9) == 0
-        assert state.sweep(clock.now() + 10) == 2
-        assert state.single_use.take(POOL, Kind.CODE, "20") == b""
-        assert not state.replay.first_time(POOL, "x", "20", until=clock.now())
-
-    def test_runs_along_with_the_writes(self, sql: SqlEngine, clock: ManualClock) -> None:
-        state = SqlState(sql, clock=clock)
-        for number in range(sweeper.EVERY - 1):
-            state.single_use.put(POOL, Kind.CODE, f"{number}", b"", lifetime=10)
-        clock.advance(10)
-        count = sa.select(sa.func.count()).select_from(single_use)
-        assert sql.read(count) == [(sweeper.EVERY - 1,)]
-        state.single_use.put(POOL, Kind.CODE, "last", b"", lifetime=10)
-        assert sql.read(count) == [(1,)]
 
 
 class TestSqlite:
