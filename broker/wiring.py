@@ -102,7 +102,12 @@ def build(settings: Settings, *, clock: Clock | None = None, renew_since: float 
     )
     metadata.watch(settings.pools.values())
     upstreams = ConnectorRegistry(connectors=_connectors(stores, clock, http, metadata))
-    accounts = Accounts(directory=stores.directory, refresh_tokens=stores.grants, clock=clock)
+    accounts = Accounts(
+        directory=stores.directory,
+        refresh_tokens=stores.grants,
+        sessions=stores.sessions,
+        clock=clock,
+    )
     flow = LoginFlow(
         transactions=stores.single_use,
         upstreams=upstreams,

@@ -1,7 +1,7 @@
 """``broker users``: what an administrator does to the users of a pool.
 
-Works on the database alone, beside a running broker, which sees each change at its next request. The rules
-are those of the Cognito API and stand in ``login/accounts.py``, ``links.py`` and ``user_import.py``.
+Works on the broker's stores, beside a running one, which sees each change at its next request. The rules are
+those of the Cognito API and stand in ``login/accounts.py``, ``links.py`` and ``user_import.py``.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def import_(config: Path, source: BinaryIO) -> None:
 @_POOL
 @_USERNAME
 def disable(config: Path, pool_id: str | None, username: str) -> None:
-    """Refuse a user everywhere, at once: no sign-in, and every token dies."""
+    """Refuse a user everywhere, at once: no sign-in, and every session and token dies."""
     with _opened(config) as broker:
         pool = _pool(broker, pool_id)
         broker.accounts.disable(pool, broker.accounts.named(pool, username))
@@ -124,7 +124,7 @@ def disable(config: Path, pool_id: str | None, username: str) -> None:
 @_POOL
 @_USERNAME
 def enable(config: Path, pool_id: str | None, username: str) -> None:
-    """Let a disabled user sign in again. Tokens from before stay dead."""
+    """Let a disabled user sign in again. Sessions and tokens from before stay dead."""
     with _opened(config) as broker:
         pool = _pool(broker, pool_id)
         broker.accounts.enable(pool, broker.accounts.named(pool, username))

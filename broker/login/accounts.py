@@ -1,7 +1,8 @@
 """What may be done to a user from outside a sign-in: sign out everywhere, disable, enable, delete, link.
 
 Each verb is complete: the directory forgets or marks, and the tokens die with it, so that a user who is
-out is out at every door. Who may ask is decided by the caller (the command line, the token API).
+out is out at every door. Browser sessions end with a user that is disabled or deleted, and outlive a mere
+sign-out everywhere, as at Cognito. Who may ask is decided by the caller (the command line, the token API).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from broker.model.login import UserProfile
 from broker.model.pool import UserPool
-from broker.ports import Clock, RefreshTokenStore, UserDirectory
+from broker.ports import Clock, RefreshTokenStore, SessionStore, UserDirectory
 
 
 class AccountError(Exception):
@@ -28,6 +29,7 @@ class Accounts:
 
     directory: UserDirectory
     refresh_tokens: RefreshTokenStore
+    sessions: SessionStore
     clock: Clock
 
     def named(self, pool: UserPool, username: str) -> UserProfile:
@@ -44,17 +46,26 @@ class Accounts:
         self.refresh_tokens.revoke_user(pool.id, user.sub)
 
     def disable(self, pool: UserPool, user: UserProfile) -> None:
-        """No sign-in, no token, until enabled; tokens from before stay dead even then."""
+        """No sign-in, no session, no token, until enabled; what is from before stays dead even then."""
         self.directory.set_enabled(pool.id, user.sub, enabled=False, now=self._now())
         self.refresh_tokens.revoke_user(pool.id, user.sub)
+        self._end_sessions(pool, user)
 
     def enable(self, pool: UserPool, user: UserProfile) -> None:
+        """Sessions end here too: one may have begun in the very moment of disabling."""
+        if not user.enabled:
+            self._end_sessions(pool, user)
         self.directory.set_enabled(pool.id, user.sub, enabled=True, now=self._now())
 
     def delete(self, pool: UserPool, user: UserProfile) -> None:
         """Forget the user; the next sign-in of the same person makes a new one, with a new ``sub``."""
         self.directory.delete(pool.id, user.sub)
         self.refresh_tokens.revoke_user(pool.id, user.sub)
+        self._end_sessions(pool, user)
+
+    def _end_sessions(self, pool: UserPool, user: UserProfile) -> None:
+        for identity in user.identities:
+            self.sessions.end_for(pool.id, identity.provider_name, identity.user_id)
 
     def _now(self) -> int:
         return int(self.clock.now())

@@ -16,6 +16,7 @@ from broker.model.login import (
     UserProfile,
 )
 from broker.model.pool import AppClient, UserPool
+from broker.oauth.standing import fault_of
 from broker.ports import (
     Clock,
     Kind,
@@ -74,7 +75,8 @@ class Sessions:
         """The session that answers ``request`` without the IdP, or None.
 
         It must be of a provider that the client lists and that still exists, not another one than
-        asked for, young enough for ``max_age``, and its user alive. ``prompt=login`` wants none.
+        asked for, young enough for ``max_age``, and its user in good standing. ``prompt=login`` wants
+        none. A sign-out everywhere kills tokens, not sessions, as at Cognito.
         """
         if cookie is None or "login" in request.prompt:
             return None
@@ -82,7 +84,7 @@ class Sessions:
         if session is None or not self._fits(pool, client, request, session):
             return None
         user = self.directory.by_sub(pool.id, session.sub)
-        return session if user is not None and user.enabled else None
+        return session if user is not None and fault_of(user, pool) is None else None
 
     def _fits(
         self,

@@ -11,7 +11,7 @@ from broker.model.login import UserProfile
 from broker.model.pool import AppClient, UserPool
 from broker.model.tokens import Claims
 from broker.oauth.issuer import Issuers, invalid_token
-from broker.oauth.standing import in_good_standing
+from broker.oauth.standing import Issued, in_good_standing
 from broker.ports import RefreshTokenStore
 
 
@@ -47,13 +47,18 @@ class AccessTokens:
         # Tokens without ``origin_jti`` name their family in ``event_id``.
         family = claims.get("origin_jti") or claims.get("event_id")
         holder = self.families.holder(pool.id, str(claims.get("sub")), str(family))
-        user = in_good_standing(None if holder is None else holder.user, pool, invalid_token)
-        if holder is None or holder.revoked or not _issued_after_sign_out(claims, user):
+        user = in_good_standing(
+            None if holder is None else holder.user,
+            pool,
+            invalid_token,
+            shown=Issued(at=_issued_at(claims), reason="access_token_revoked"),
+        )
+        if holder is None or holder.revoked:
             raise invalid_token("access_token_revoked")
         return user
 
 
-def _issued_after_sign_out(claims: Claims, user: UserProfile) -> bool:
-    """Whether the token is younger than the user's last sign-out everywhere, if there was one."""
+def _issued_at(claims: Claims) -> int:
+    """``iat``; a token without one is older than anything."""
     issued_at = claims.get("iat")
-    return isinstance(issued_at, int) and issued_at >= user.tokens_valid_after
+    return issued_at if isinstance(issued_at, int) else -1

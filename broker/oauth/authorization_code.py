@@ -28,7 +28,7 @@ from broker.oauth.authorization_request import default_redirect
 from broker.oauth.claims import require_readable
 from broker.oauth.refresh_token import RefreshTokens
 from broker.oauth.scopes import still_granted
-from broker.oauth.standing import in_good_standing
+from broker.oauth.standing import Issued, in_good_standing
 from broker.ports import Kind, SingleUseStore, UserDirectory
 
 _log = logging.getLogger(__name__)
@@ -72,10 +72,12 @@ class AuthorizationCodeGrant:
         _check_verifier(code, request.code_verifier)
         scopes = still_granted(code.scopes, client, pool)
         require_readable(client, scopes)
-        found = self.directory.by_sub(pool.id, code.sub)
-        user = in_good_standing(found, pool, _invalid_grant)
-        if code.issued_at < user.tokens_valid_after:
-            raise _invalid_grant("code_revoked")
+        user = in_good_standing(
+            self.directory.by_sub(pool.id, code.sub),
+            pool,
+            _invalid_grant,
+            shown=Issued(at=code.issued_at, reason="code_revoked"),
+        )
         return Authorization(
             client=client,
             user=user,

@@ -16,7 +16,7 @@ from broker.model.pool import AppClient, Flow, UserPool
 from broker.model.tokens import Authorization, AuthorizationCode, TokenFamily, TokenRequest
 from broker.oauth.claims import require_readable
 from broker.oauth.scopes import still_granted
-from broker.oauth.standing import in_good_standing
+from broker.oauth.standing import Issued, in_good_standing
 from broker.ports import Clock, RefreshTokenStore, Rotation
 
 _log = logging.getLogger(__name__)
@@ -133,9 +133,12 @@ class RefreshTokenGrant:
         held = find(pool.id, token)
         if held is None or held.family.client_id != client.id:
             raise self._refusal(pool, client, token)
-        user = in_good_standing(held.user, pool, _invalid_grant)
-        if held.family.issued_at < user.tokens_valid_after:
-            raise _invalid_grant("refresh_token_revoked")
+        user = in_good_standing(
+            held.user,
+            pool,
+            _invalid_grant,
+            shown=Issued(at=held.family.issued_at, reason="refresh_token_revoked"),
+        )
         return held.family, user
 
     def _refusal(self, pool: UserPool, client: AppClient, token: str) -> OAuthError:

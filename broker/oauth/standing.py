@@ -1,7 +1,13 @@
-"""Whether a user may have tokens at all: asked wherever one is given out or comes back."""
+"""Whether a user may have tokens at all: asked wherever one is given out or comes back, and before a
+browser session answers for its user.
+
+What a browser session is worth beyond that (its provider, its age) is the business of
+``login/sessions.py``.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from broker.model.errors import OAuthError
@@ -15,16 +21,45 @@ class Refuse(Protocol):
     def __call__(self, reason: str) -> OAuthError: ...
 
 
-def in_good_standing(user: UserProfile | None, pool: UserPool, refuse: Refuse) -> UserProfile:
-    """The user, when it exists, is enabled, and came by a provider that is still configured.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """A code or a token that speaks for a user: when it was issued (epoch seconds), and why it is
+    refused when the user was signed out everywhere after that."""
 
-    Which of several identities a token came by is not known, so one of them has to be left.
-    """
+    at: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What there is against a user."""
+
+    reason: str
+
+
+def in_good_standing(
+    user: UserProfile | None, pool: UserPool, refuse: Refuse, *, shown: Issued | None = None
+) -> UserProfile:
+    """The user, when there is nothing against it, nor against what is ``shown`` for it. Raises what
+    ``refuse`` makes of the reason."""
     if user is None:
         raise refuse(reason="user_unknown")
+    fault = fault_of(user, pool)
+    if fault is not None:
+        raise refuse(fault.reason)
+    if shown is not None and shown.at < user.tokens_valid_after:
+        raise refuse(shown.reason)
+    return user
+
+
+def fault_of(user: UserProfile, pool: UserPool) -> Fault | None:
+    """Disabled, or come by providers that are not configured any more.
+
+    Which of several identities somebody came by is not always known, so one of them has to be left.
+    """
     if not user.enabled:
-        raise refuse(reason="user_disabled")
+        return Fault(reason="user_disabled")
     providers = {identity.provider_name for identity in user.identities}
     if providers and providers.isdisjoint(pool.providers):
-        raise refuse(reason="provider_gone")
-    return user
+        return Fault(reason="provider_gone")
+    return None

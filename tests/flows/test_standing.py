@@ -61,6 +61,74 @@ def test_one_identity_that_is_left_is_enough(app: App) -> None:
     assert app.refresh(tokens["refresh_token"]).status_code == 200
 
 
+def test_a_session_of_somebody_whose_providers_are_gone_answers_nothing(app: App) -> None:
+    """The session's own provider is still there; the user comes by it no more."""
+    app.tokens()
+    _, user = alice(app)
+    directory = app.world.broker.directory
+    directory.link(POOL_ID, user.sub, replace(user.identities[0], provider_name="Gone"))
+    directory.unlink(POOL_ID, "Corp", "alice")
+    assert "error=login_required" in app.authorize(prompt="none").headers["Location"]
+
+
+# -- browser sessions ------------------------------------------------------------------------
+
+
+def silently(app: App) -> str:
+    """Where a visit that asks nobody anything leads."""
+    return app.authorize(prompt="none").headers["Location"]
+
+
+def test_a_session_outlives_a_sign_out_everywhere(app: App) -> None:
+    """At Cognito the browser stays signed in, and so do the tokens it yields from then on."""
+    app.tokens()
+    app.world.clock.advance(1)
+    app.world.broker.accounts.sign_out_everywhere(*alice(app))
+    assert "code=" in silently(app)
+    assert app.tokens()["access_token"]
+
+
+def test_disabling_ends_every_session_of_the_user_and_no_other(app: App) -> None:
+    at_home, bobs = App.of(app.world), App.of(app.world)
+    for browser in (app, at_home):
+        browser.tokens()
+    bobs.tokens(name_id="bob")
+    app.world.broker.accounts.disable(*alice(app))
+    app.world.broker.accounts.enable(*alice(app))
+    for browser in (app, at_home):
+        assert "error=login_required" in silently(browser)
+    assert "code=" in silently(bobs)
+
+
+def test_disabling_ends_sessions_by_linked_identities_too(app: App) -> None:
+    app.tokens()
+    _, user = alice(app)
+    linked = replace(user.identities[0], user_id="al", primary=False)
+    app.world.broker.directory.link(POOL_ID, user.sub, linked)
+    other = App.of(app.world)
+    other.tokens(name_id="al")
+    assert "code=" in silently(other)
+    app.world.broker.accounts.disable(*alice(app))
+    app.world.broker.accounts.enable(*alice(app))
+    assert "error=login_required" in silently(other)
+
+
+def test_a_session_that_began_while_its_user_was_being_disabled_ends_at_last(app: App) -> None:
+    app.tokens()
+    _, user = alice(app)
+    now = int(app.world.clock.now())
+    app.world.broker.directory.set_enabled(POOL_ID, user.sub, enabled=False, now=now)
+    assert "error=login_required" in silently(app)
+    app.world.broker.accounts.enable(*alice(app))
+    assert "error=login_required" in silently(app)
+
+
+def test_enabling_somebody_who_is_not_disabled_ends_nothing(app: App) -> None:
+    app.tokens()
+    app.world.broker.accounts.enable(*alice(app))
+    assert "code=" in silently(app)
+
+
 # -- codes and sign-out everywhere -----------------------------------------------------------
 
 
