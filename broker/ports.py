@@ -9,7 +9,7 @@ tokens, session ids): stores keep only a hash of them, so a dump of a store yiel
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -47,9 +47,14 @@ class Kind(StrEnum):
     """Whom a provider's session is of, for providers that end sessions by their own name for them."""
 
 
-def upstream_session(provider: str, session_id: str) -> str:
-    """The key of a ``Kind.UPSTREAM_SESSION``: two providers may use one name."""
-    return f"{provider} {session_id}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A value on its way into the ``SingleUseStore``."""
+
+    kind: Kind
+    key: str = field(repr=False)
+    value: bytes = field(repr=False)
+    lifetime: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +97,13 @@ class ReplayGuard(Protocol):
 
 
 class SessionStore(Protocol):
-    """Browsers that are signed in."""
+    """Browsers that are signed in. Lives where the ``SingleUseStore`` does."""
 
-    def put(self, session: LoginSession) -> None: ...
+    def put(self, session: LoginSession, *entries: Entry) -> None:
+        """Keep the session, and in the same step what else its sign-in leaves: all or nothing.
+
+        When this raises, none of it may be handed out. If only the answer was lost it is there all
+        the same, under names that nobody knows, until it expires."""
 
     def get(self, pool_id: str, session_id: str) -> LoginSession | None:
         """None: unknown, ended or past ``expires_at``."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from broker.login.accounts import Accounts
+from broker.login.answers import Answers
 from broker.login.broker import Broker, Grant
 from broker.login.flow import LoginFlow
 from broker.login.links import Links
@@ -21,7 +22,7 @@ from broker.login.users import Users
 from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.model.pool import IdentityProvider, ProviderType, UserPool
 from broker.oauth.access_token import AccessTokens
-from broker.oauth.authorization_code import AuthorizationCodeGrant, AuthorizationCodes
+from broker.oauth.authorization_code import AuthorizationCodeGrant
 from broker.oauth.client_credentials import ClientCredentialsGrant
 from broker.oauth.issuer import Issuers
 from broker.oauth.refresh_token import RefreshTokenGrant, RefreshTokens
@@ -90,9 +91,7 @@ def build(settings: Settings, *, clock: Clock | None = None, renew_since: float 
     issuers = Issuers(keys=stores.keys, clock=clock)
     refresh_tokens = RefreshTokens(store=stores.grants, clock=clock)
     refresh_grant = RefreshTokenGrant(refresh_tokens=refresh_tokens, clock=clock)
-    sessions = Sessions(
-        store=stores.sessions, named=stores.single_use, directory=stores.directory, clock=clock
-    )
+    sessions = Sessions(store=stores.sessions, directory=stores.directory, clock=clock)
     http = HttpClient()
     metadata = SamlMetadata(
         fetch=MetadataFetch(http=http),
@@ -109,12 +108,11 @@ def build(settings: Settings, *, clock: Clock | None = None, renew_since: float 
         clock=clock,
     )
     flow = LoginFlow(
-        transactions=stores.single_use,
+        single_use=stores.single_use,
         upstreams=upstreams,
         users=Users(directory=stores.directory, links=stores.links, clock=clock),
         sessions=sessions,
-        codes=AuthorizationCodes(store=stores.single_use),
-        issuers=issuers,
+        answers=Answers(issuers=issuers, directory=stores.directory, clock=clock),
         clock=clock,
     )
     return Broker(

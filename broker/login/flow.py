@@ -8,17 +8,17 @@ is a connector's business (``ports.Upstream``), what the browser and the app see
 from __future__ import annotations
 
 import secrets
-import uuid
 from dataclasses import dataclass, replace
 
 import msgspec
 
 from broker.login import events
+from broker.login.answers import Answers
 from broker.login.events import Step
 from broker.login.sessions import Sessions
 from broker.login.unsolicited import unsolicited_provider
 from broker.login.users import Users
-from broker.model.errors import ErrorCode, OAuthError, Reason, UpstreamError
+from broker.model.errors import ErrorCode, Reason, UpstreamError
 from broker.model.login import (
     SIGN_IN_SECONDS,
     AuthorizationRequest,
@@ -28,11 +28,6 @@ from broker.model.login import (
     UpstreamRequest,
 )
 from broker.model.pool import AppClient, IdentityProvider, ProviderType, UserPool
-from broker.model.tokens import Authorization, AuthorizationCode
-from broker.oauth.authorization_code import AuthorizationCodes
-from broker.oauth.claims import require_readable
-from broker.oauth.issuer import Issuers
-from broker.oauth.standing import in_good_standing
 from broker.ports import Clock, Kind, SingleUseStore, Upstreams
 
 _encode = msgspec.json.Encoder().encode
@@ -57,12 +52,12 @@ class SignInRefusedError(Exception):
 class LoginFlow:
     """Everything one login needs, joined in ``wiring.py``."""
 
-    transactions: SingleUseStore
+    single_use: SingleUseStore
+    """Transactions and codes."""
     upstreams: Upstreams
     users: Users
     sessions: Sessions
-    codes: AuthorizationCodes
-    issuers: Issuers
+    answers: Answers
     clock: Clock
 
     def begin(
@@ -91,7 +86,7 @@ class LoginFlow:
             outgoing = upstream.begin(transaction.id, request, base_url)
         except UpstreamError as error:
             raise self._refused(pool, Step.BEGIN, error, transaction) from error
-        self.transactions.put(
+        self.single_use.put(
             pool.id,
             Kind.TRANSACTION,
             _bound(transaction.id, browser),
@@ -117,7 +112,7 @@ class LoginFlow:
         """
         stored = None
         if transaction_id is not None and browser is not None:
-            stored = self.transactions.take(
+            stored = self.single_use.take(
                 pool.id, Kind.TRANSACTION, _bound(transaction_id, browser)
             )
         if stored is None:
@@ -162,9 +157,11 @@ class LoginFlow:
             user = self.users.signed_in(pool, client, provider, identity)
         except UpstreamError as error:
             raise self._refused(pool, step, error, transaction) from error
-        session = self.sessions.begin(pool, user, identity)
+        session = self.sessions.new(pool, user, identity)
+        answer = self.answers.of(pool, client, transaction.request, session)
+        self.sessions.keep(pool, session, identity, answer.code)
         events.signed_in(pool, transaction, session)
-        return self.answer(pool, client, transaction.request, session), session
+        return answer.fields, session
 
     def answer(
         self,
@@ -173,55 +170,15 @@ class LoginFlow:
         request: AuthorizationRequest,
         session: LoginSession,
     ) -> dict[str, str]:
-        """What the app asked for: a code, or (``response_type=token``) the tokens themselves.
+        """What the app asked for, when the browser is signed in already.
 
         Raises ``OAuthError`` when the client may not read what its scopes imply.
         """
-        if request.response_type == "token":
-            return self._implicit_answer(pool, client, request, session)
-        code = AuthorizationCode(
-            client_id=client.id,
-            redirect_uri=request.redirect.uri,
-            scopes=request.scopes,
-            sub=session.sub,
-            auth_time=session.auth_time,
-            issued_at=int(self.clock.now()),
-            origin_jti=str(uuid.uuid4()),
-            code_challenge=request.code_challenge,
-            nonce=request.nonce,
-            resource=request.resource,
-        )
-        return {"code": self.codes.issue(pool.id, code)}
-
-    def _implicit_answer(
-        self,
-        pool: UserPool,
-        client: AppClient,
-        request: AuthorizationRequest,
-        session: LoginSession,
-    ) -> dict[str, str]:
-        """RFC 6749 4.2.2: tokens in the fragment, no refresh token."""
-        require_readable(client, request.scopes)
-        found = self.users.directory.by_sub(pool.id, session.sub)
-        user = in_good_standing(found, pool, _access_denied)
-        tokens = self.issuers.of(pool).issue(
-            Authorization(
-                client=client,
-                user=user,
-                scopes=request.scopes,
-                auth_time=session.auth_time,
-                origin_jti=str(uuid.uuid4()),
-                nonce=request.nonce,
-                resource=request.resource,
-            )
-        )
-        id_token = {} if tokens.id_token is None else {"id_token": tokens.id_token}
-        return {
-            **id_token,
-            "access_token": tokens.access_token,
-            "token_type": "Bearer",
-            "expires_in": str(tokens.expires_in),
-        }
+        answer = self.answers.of(pool, client, request, session)
+        if answer.code is not None:
+            code = answer.code
+            self.single_use.put(pool.id, code.kind, code.key, code.value, lifetime=code.lifetime)
+        return answer.fields
 
     def _refused(
         self, pool: UserPool, step: Step, error: UpstreamError, transaction: Transaction | None
@@ -239,10 +196,6 @@ class LoginFlow:
 def _bound(transaction_id: str, browser: str) -> str:
     """The key of a transaction. Neither part is of use without the other."""
     return f"{transaction_id}.{browser}"
-
-
-def _access_denied(reason: str) -> OAuthError:
-    return OAuthError(ErrorCode.ACCESS_DENIED, "The user is disabled.", reason=reason)
 
 
 def _unknown(transaction_id: str | None, browser: str | None) -> UpstreamError:

@@ -14,17 +14,11 @@ from broker.model.login import (
     ExternalIdentity,
     LoginSession,
     UserProfile,
+    upstream_session,
 )
 from broker.model.pool import AppClient, UserPool
 from broker.oauth.standing import fault_of
-from broker.ports import (
-    Clock,
-    Kind,
-    SessionStore,
-    SingleUseStore,
-    UserDirectory,
-    upstream_session,
-)
+from broker.ports import Clock, Entry, Kind, SessionStore, UserDirectory
 
 LONGEST_NAMED = 30 * 86400
 """One name is kept for each sign-in, so there must be an end; this is Cognito's own default for
@@ -36,18 +30,16 @@ class Sessions:
     """Begin, reuse and end browser sessions."""
 
     store: SessionStore
-    named: SingleUseStore
-    """Whom a provider's session is of, by the provider's name for it."""
     directory: UserDirectory
     clock: Clock
 
-    def begin(self, pool: UserPool, user: UserProfile, identity: ExternalIdentity) -> LoginSession:
-        """A new session, which never outlives what the IdP allows (SessionNotOnOrAfter)."""
+    def new(self, pool: UserPool, user: UserProfile, identity: ExternalIdentity) -> LoginSession:
+        """A session to be kept, which never outlives what the IdP allows (SessionNotOnOrAfter)."""
         now = int(self.clock.now())
         expires_at = now + SESSION_SECONDS
         if identity.session_expires_at is not None:
             expires_at = min(expires_at, identity.session_expires_at)
-        session = LoginSession(
+        return LoginSession(
             id=secrets.token_urlsafe(32),
             pool_id=pool.id,
             sub=user.sub,
@@ -58,16 +50,17 @@ class Sessions:
             expires_at=expires_at,
             logout=identity.logout,
         )
-        self.store.put(session)
-        if identity.session_id is not None:
-            self.named.put(
-                pool.id,
-                Kind.UPSTREAM_SESSION,
-                upstream_session(identity.provider, identity.session_id),
-                identity.subject.encode(),
-                lifetime=_named_seconds(pool),
-            )
-        return session
+
+    def keep(
+        self,
+        pool: UserPool,
+        session: LoginSession,
+        identity: ExternalIdentity,
+        answer: Entry | None,
+    ) -> None:
+        """The browser is signed in from here on, and ``answer`` stands for it to the app."""
+        entries = (_named(pool, identity), answer)
+        self.store.put(session, *(entry for entry in entries if entry is not None))
 
     def reusable(
         self, pool: UserPool, client: AppClient, request: AuthorizationRequest, cookie: str | None
@@ -110,7 +103,17 @@ class Sessions:
         self.store.end(pool.id, cookie)
 
 
-def _named_seconds(pool: UserPool) -> int:
-    """How long a provider may end what a session of its own began, by its name for it: as long as
-    there may be refresh tokens, of which the last is issued when our session ends."""
-    return SESSION_SECONDS + min(pool.longest_refresh, LONGEST_NAMED)
+def _named(pool: UserPool, identity: ExternalIdentity) -> Entry | None:
+    """Whom the provider's session is of, by the provider's name for it, if it has one.
+
+    The provider may end by that name what its session began for as long as there may be refresh
+    tokens, of which the last is issued when our session ends.
+    """
+    if identity.session_id is None:
+        return None
+    return Entry(
+        kind=Kind.UPSTREAM_SESSION,
+        key=upstream_session(identity.provider, identity.session_id),
+        value=identity.subject.encode(),
+        lifetime=SESSION_SECONDS + min(pool.longest_refresh, LONGEST_NAMED),
+    )

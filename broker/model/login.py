@@ -175,6 +175,11 @@ class ExternalIdentity:
     logout: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
+def upstream_session(provider: str, session_id: str) -> str:
+    """Under which a session of a provider's own is kept: two providers may use one name."""
+    return f"{provider} {session_id}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkedIdentity:
     """One member of ``identities``. ``created_at`` is epoch milliseconds, as on the wire."""

@@ -29,7 +29,7 @@ from broker.oauth.claims import require_readable
 from broker.oauth.refresh_token import RefreshTokens
 from broker.oauth.scopes import still_granted
 from broker.oauth.standing import Issued, in_good_standing
-from broker.ports import Kind, SingleUseStore, UserDirectory
+from broker.ports import Entry, Kind, SingleUseStore, UserDirectory
 
 _log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -37,17 +37,10 @@ _decode = msgspec.json.Decoder(AuthorizationCode).decode
 _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorizationCodes:
-    """Codes on their way from the sign-in to the token endpoint."""
-
-    store: SingleUseStore
-
-    def issue(self, pool_id: str, code: AuthorizationCode) -> str:
-        """A new code that stands for ``code``: a UUID, good once, for ``CODE_SECONDS``."""
-        value = str(uuid.uuid4())
-        self.store.put(pool_id, Kind.CODE, value, _encode(code), lifetime=CODE_SECONDS)
-        return value
+def new_code(code: AuthorizationCode) -> Entry:
+    """A new value that stands for ``code``, as it is to be kept: its key, a UUID, is what the app
+    gets, good once, for ``CODE_SECONDS``."""
+    return Entry(kind=Kind.CODE, key=str(uuid.uuid4()), value=_encode(code), lifetime=CODE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from redis.retry import Retry
 
 from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.model.login import LoginSession
-from broker.ports import Clock, Kind, Spent
+from broker.ports import Clock, Entry, Kind, Spent
 from broker.stores.digests import digest
 from broker.stores.session_codec import decode_session, encode_session, person_of
 
@@ -79,8 +79,13 @@ def _time_to_live(lifetime: float) -> int:
     return max(1, int((lifetime + GARBAGE_SECONDS) * 1000))
 
 
-# Value: expiry, "0" (not spent yet) or "1", payload. KEYS: the value's. ARGV: now, the expiry and
-# the native lifetime it gets when it is spent.
+def _framed(value: bytes, lifetime: int, now: float) -> tuple[bytes, int]:
+    """A single-use value as it is kept (expiry, "0": not spent yet, payload), its native lifetime."""
+    return _milliseconds(now + lifetime) + b"0" + value, _time_to_live(lifetime)
+
+
+# Value: as ``_framed``, with "1" when it is spent. KEYS: the value's. ARGV: now, the expiry and the
+# native lifetime it gets when it is spent.
 _SPEND = Script("""
 local framed = redis.call('GET', KEYS[1])
 if not framed or tonumber(string.sub(framed, 1, 13)) <= tonumber(ARGV[1]) then return false end
@@ -99,10 +104,8 @@ class RedisSingleUse:
         self._clock = clock
 
     def put(self, pool_id: str, kind: Kind, key: str, value: bytes, *, lifetime: int) -> None:
-        framed = _milliseconds(self._clock.now() + lifetime) + b"0" + value
-        self._client.command(
-            "SET", _name(pool_id, kind, key), framed, "PX", _time_to_live(lifetime)
-        )
+        framed, time_to_live = _framed(value, lifetime, self._clock.now())
+        self._client.command("SET", _name(pool_id, kind, key), framed, "PX", time_to_live)
 
     def take(self, pool_id: str, kind: Kind, key: str) -> bytes | None:
         framed = self._client.command("GETDEL", _name(pool_id, kind, key))
@@ -160,7 +163,8 @@ class RedisReplayGuard:
 
 # Value: expiry, session. The index is a sorted set of session names by expiry, so that a person
 # who signs in all day has no more entries than live sessions. KEYS: the session's, the index's.
-# ARGV: the framed session, its expiry, its native lifetime, now.
+# ARGV: the framed session, its expiry, its native lifetime, now. More KEYS are those of single-use
+# values, each with two more ARGV: the framed value, its native lifetime.
 _PUT_SESSION = Script("""
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
@@ -168,6 +172,7 @@ redis.call('ZADD', KEYS[2], ARGV[2], KEYS[1])
 if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
 end
+for n = 3, #KEYS do redis.call('SET', KEYS[n], ARGV[2 * n - 1], 'PX', ARGV[2 * n]) end
 """)
 
 # KEYS: the index's. Every session it names goes with it.
@@ -188,7 +193,7 @@ class RedisSessions:
         self._client = client
         self._clock = clock
 
-    def put(self, session: LoginSession) -> None:
+    def put(self, session: LoginSession, *entries: Entry) -> None:
         now = self._clock.now()
         expiry = _milliseconds(session.expires_at)
         self._client.run(
@@ -196,11 +201,13 @@ class RedisSessions:
             (
                 _name(session.pool_id, "session", session.id),
                 _index(session.pool_id, session.provider, session.subject),
+                *(_name(session.pool_id, entry.kind, entry.key) for entry in entries),
             ),
             expiry + encode_session(session),
             expiry,
             _time_to_live(session.expires_at - now),
             _milliseconds(now),
+            *(word for e in entries for word in _framed(e.value, e.lifetime, now)),
         )
 
     def get(self, pool_id: str, session_id: str) -> LoginSession | None:

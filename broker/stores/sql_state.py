@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from broker.model.login import LoginSession
-from broker.ports import Clock, Kind, Spent
+from broker.ports import Clock, Entry, Kind, Spent
 from broker.stores.digests import digest
 from broker.stores.engine import SqlEngine
 from broker.stores.schema import seen, sessions, single_use
@@ -54,6 +54,17 @@ _SPEND = (
 )
 
 
+def _columns(pool_id: str, entry: Entry, now: float) -> dict[str, object]:
+    return {
+        "pool_id": pool_id,
+        "kind": entry.kind.value,
+        "digest": digest(entry.key),
+        "value": entry.value,
+        "uses": 0,
+        "expires_at": now + entry.lifetime,
+    }
+
+
 class SqlSingleUse:
     """``ports.SingleUseStore``."""
 
@@ -62,15 +73,8 @@ class SqlSingleUse:
         self._clock = clock
 
     def put(self, pool_id: str, kind: Kind, key: str, value: bytes, *, lifetime: int) -> None:
-        self._sql.write(
-            _PUT,
-            pool_id=pool_id,
-            kind=kind.value,
-            digest=digest(key),
-            value=value,
-            uses=0,
-            expires_at=self._clock.now() + lifetime,
-        )
+        entry = Entry(kind=kind, key=key, value=value, lifetime=lifetime)
+        self._sql.write(_PUT, **_columns(pool_id, entry, self._clock.now()))
 
     def take(self, pool_id: str, kind: Kind, key: str) -> bytes | None:
         row = self._sql.write_one(_TAKE, pool=pool_id, of_kind=kind.value, key=digest(key))
@@ -157,15 +161,19 @@ class SqlSessions:
         self._sql = sql
         self._clock = clock
 
-    def put(self, session: LoginSession) -> None:
-        self._sql.write(
-            _PUT_SESSION,
-            pool_id=session.pool_id,
-            digest=digest(session.id),
-            person=person_of(session.provider, session.subject),
-            value=encode_session(session),
-            expires_at=float(session.expires_at),
-        )
+    def put(self, session: LoginSession, *entries: Entry) -> None:
+        now = self._clock.now()
+        with self._sql.transaction() as connection:
+            connection.all(
+                _PUT_SESSION,
+                pool_id=session.pool_id,
+                digest=digest(session.id),
+                person=person_of(session.provider, session.subject),
+                value=encode_session(session),
+                expires_at=float(session.expires_at),
+            )
+            for entry in entries:
+                connection.all(_PUT, **_columns(session.pool_id, entry, now))
 
     def get(self, pool_id: str, session_id: str) -> LoginSession | None:
         row = self._sql.read_one(

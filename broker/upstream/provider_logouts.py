@@ -15,9 +15,9 @@ from functools import partial
 import msgspec
 
 from broker.model.errors import Reason, UpstreamError
-from broker.model.login import Callback, ProviderLogout, UpstreamRequest
+from broker.model.login import Callback, ProviderLogout, UpstreamRequest, upstream_session
 from broker.model.pool import ProviderType, UserPool
-from broker.ports import Kind, ReplayGuard, SingleUseStore, Upstreams, upstream_session
+from broker.ports import Kind, ReplayGuard, SingleUseStore, Upstreams
 from broker.saml.logout import claimed_issuer
 from broker.upstream import failures
 from broker.upstream.oidc import OidcUpstream

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from broker.model.errors import StoreUnavailableError
-from broker.ports import Kind
+from broker.model.login import LoginSession
+from broker.ports import Entry, Kind
 from broker.stores.directory import SqlDirectory
 from broker.stores.engine import make_engine
 from broker.stores.grants import SqlGrants
@@ -27,9 +28,21 @@ def about_state(state: RedisState | SqlState, clock: ManualClock) -> Questions:
     def put() -> None:
         state.single_use.put(POOL, Kind.CODE, "key", b"value", lifetime=300)
 
+    session = LoginSession(
+        id="session",
+        pool_id=POOL,
+        sub="sub",
+        username="anna",
+        provider="CorpSAML",
+        subject="anna",
+        auth_time=int(clock.now()),
+        expires_at=int(clock.now()) + 3600,
+    )
+    entry = Entry(kind=Kind.CODE, key="key", value=b"value", lifetime=300)
     return (
         state.ping,
         put,
+        lambda: state.sessions.put(session, entry),
         lambda: state.single_use.take(POOL, Kind.CODE, "key"),
         lambda: state.single_use.spend(POOL, Kind.CODE, "key", remember=300),
         lambda: state.replay.first_time(POOL, "x", "key", until=clock.now() + 300),

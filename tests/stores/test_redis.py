@@ -9,7 +9,7 @@ import redis
 
 from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.model.login import LoginSession
-from broker.ports import Kind
+from broker.ports import Entry, Kind
 from broker.stores.redis import GARBAGE_SECONDS, RedisState
 from tests.kit.clock import ManualClock
 
@@ -53,6 +53,15 @@ def test_a_value_is_kept_a_little_longer_than_it_counts(
     assert 900 < client.ttl(key) <= 900 + GARBAGE_SECONDS
 
 
+def test_a_value_kept_with_a_session_is_kept_as_long_as_by_itself(
+    state: RedisState, client: redis.Redis, clock: ManualClock
+) -> None:
+    entry = Entry(kind=Kind.CODE, key="key", value=b"value", lifetime=300)
+    state.sessions.put(session(1, lifetime=3600, clock=clock), entry)
+    (key,) = client.keys("broker:code:*")
+    assert 300 < client.ttl(key) <= 300 + GARBAGE_SECONDS
+
+
 def test_an_index_outlives_the_longest_session_it_names(
     state: RedisState, client: redis.Redis, clock: ManualClock
 ) -> None:
@@ -91,8 +100,12 @@ def test_a_refusing_server_fails_closed(
             state.replay.first_time(POOL, "x", "key", until=clock.now() + 300)
         with pytest.raises(StoreUnavailableError):
             state.single_use.put(POOL, Kind.CODE, "key", b"value", lifetime=300)
+        entry = Entry(kind=Kind.CODE, key="key", value=b"value", lifetime=300)
+        with pytest.raises(StoreUnavailableError):
+            state.sessions.put(session(1, lifetime=3600, clock=clock), entry)
     finally:
         client.config_set("maxmemory", 0)
+    assert client.keys("*") == []
 
 
 @pytest.mark.parametrize("url", ["nonsense", "redis://localhost:port/0"])

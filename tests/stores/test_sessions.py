@@ -6,9 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from broker.model.errors import StoreUnavailableError
 from broker.model.login import LoginSession
+from broker.ports import Entry, Kind, Spent
+from broker.stores.engine import SqlEngine
+from broker.stores.sql_state import SqlState
 from tests.kit.clock import ManualClock
-from tests.kit.store_backends import State
+from tests.kit.store_backends import State, empty
 
 POOL = "eu-west-1_one"
 
@@ -130,3 +134,57 @@ def test_a_shorter_session_does_not_hide_a_longer_one(
     clock.advance(3000)
     assert len(state.sessions.end_for(POOL, session.provider, session.subject)) == 1
     assert state.sessions.get(POOL, session.id) is None
+
+
+# -- what is kept along with it --------------------------------------------------------------
+
+CODE = Entry(kind=Kind.CODE, key="code-1", value=b"a code\0", lifetime=300)
+NAME = Entry(kind=Kind.UPSTREAM_SESSION, key="CorpSAML s1", value="änne".encode(), lifetime=3600)
+
+
+def test_entries_are_there_when_the_session_is(state: State, session: LoginSession) -> None:
+    state.sessions.put(session, NAME, CODE)
+    assert state.sessions.get(POOL, session.id) == session
+    assert state.single_use.take(POOL, NAME.kind, NAME.key) == NAME.value
+    spent = state.single_use.spend(POOL, CODE.kind, CODE.key, remember=300)
+    assert spent == Spent(value=CODE.value, first=True)
+    assert state.single_use.spend(POOL, CODE.kind, CODE.key, remember=300) == Spent(
+        value=CODE.value, first=False
+    )
+
+
+def test_an_entry_is_of_the_sessions_pool_and_of_its_kind(
+    state: State, session: LoginSession
+) -> None:
+    state.sessions.put(session, CODE)
+    assert state.single_use.take("eu-west-1_two", CODE.kind, CODE.key) is None
+    assert state.single_use.take(POOL, Kind.TRANSACTION, CODE.key) is None
+
+
+@pytest.mark.parametrize(("age", "live"), [(299, True), (300, False)])
+def test_an_entry_has_a_lifetime_of_its_own(
+    state: State, session: LoginSession, clock: ManualClock, age: int, live: bool
+) -> None:
+    state.sessions.put(session, CODE)
+    clock.advance(age)
+    assert (state.single_use.take(POOL, CODE.kind, CODE.key) is not None) is live
+
+
+def test_an_entry_takes_the_place_of_one_that_is_there(state: State, session: LoginSession) -> None:
+    state.single_use.put(POOL, NAME.kind, NAME.key, b"berta", lifetime=300)
+    state.sessions.put(session, NAME)
+    assert state.single_use.take(POOL, NAME.kind, NAME.key) == NAME.value
+
+
+def test_without_its_entries_there_is_no_session(
+    postgresql: SqlEngine, session: LoginSession, clock: ManualClock
+) -> None:
+    empty(postgresql)
+    state = SqlState(postgresql, clock=clock)
+    state.single_use.put(POOL, CODE.kind, CODE.key, b"", lifetime=300)
+    with postgresql.transaction() as other:
+        other.command("SELECT * FROM single_use FOR UPDATE")
+        with pytest.raises(StoreUnavailableError):
+            state.sessions.put(session, NAME, CODE)
+    assert state.sessions.get(POOL, session.id) is None
+    assert state.single_use.take(POOL, NAME.kind, NAME.key) is None
