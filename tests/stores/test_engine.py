@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from broker.stores.engine import SqlEngine, make_engine
 from broker.stores.schema import seen
 from broker.stores.sql_state import SqlState
 from tests.kit.clock import ManualClock
+from tests.kit.store_backends import empty
 
 POOL = "eu-west-1_one"
 MARKS = sa.select(seen.c.digest)
@@ -73,9 +76,16 @@ class TestSqlite:
         assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
         sql.dispose()
 
-    def test_readers_do_not_wait_for_a_writer(self, sqlite: SqlEngine) -> None:
-        with sqlite.transaction():
-            sqlite.read(MARKS)
+    def test_a_writer_does_not_wait_for_readers(self, sqlite: SqlEngine) -> None:
+        """Without its log, SQLite could not commit before every reader is through."""
+        empty(sqlite)
+        with closing(sqlite3.connect(str(sqlite.url.database), isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            assert reader.execute("SELECT * FROM seen").fetchall() == []
+            with sqlite.transaction() as connection:
+                connection.command(insert_mark("a"))
+            assert reader.execute("SELECT * FROM seen").fetchall() == []
+        assert sqlite.read(MARKS) == [("a",)]
 
     def test_a_database_that_stays_locked_is_unavailable(self, tmp_path: Path) -> None:
         url = f"sqlite:///{tmp_path}/broker.db"
