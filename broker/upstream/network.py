@@ -40,6 +40,9 @@ class Budget(threading.local):
         self._monotonic = monotonic
         self._until = float("inf")
 
+    def now(self) -> float:
+        return self._monotonic()
+
     def start(self, seconds: float) -> None:
         self._until = self._monotonic() + seconds
 
@@ -99,11 +102,11 @@ class _Backend(httpcore2.NetworkBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
         seconds = min(self._connect, self._budget.left(httpcore2.ConnectTimeout))
-        until = time.monotonic() + seconds
+        until = self._budget.now() + seconds
         addresses = _addresses(host, port, seconds)
         for tries_left in range(len(addresses), 0, -1):
             # Each address gets its share, so that a dead first one leaves time for the others.
-            share = max((until - time.monotonic()) / tries_left, 0.001)
+            share = max((until - self._budget.now()) / tries_left, 0.001)
             try:
                 stream = self._inner.connect_tcp(
                     addresses[-tries_left], port, share, local_address, socket_options

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
+import httpcore2
 import pytest
 
 from broker.upstream.http import Answer, Failure, HttpClient, HttpError
@@ -19,15 +20,42 @@ from tests.kit.http_double import Asked, HttpDouble, Raw, Reply, as_json, redire
 from tests.kit.tls import self_signed
 
 SECONDS = 0.3
-"""The whole time of an impatient request, far above what loopback needs."""
+"""The whole time of a brief request. Every test that reaches it expects a failure."""
+
+
+class Moving:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.at = 1000.0
+
+    def __call__(self) -> float:
+        return self.at
 
 
 @pytest.fixture
-def brief() -> Iterator[HttpClient]:
-    client = HttpClient(
-        network=Network(connect_seconds=SECONDS, total_seconds=SECONDS, proxies={}),
-        max_bytes=1000,
-    )
+def moving() -> Moving:
+    return Moving()
+
+
+@pytest.fixture
+def brief(moving: Moving) -> Iterator[HttpClient]:
+    """Waits ``SECONDS`` for one thing, and for all of them while ``moving`` moves by so much."""
+    network = Network(connect_seconds=SECONDS, total_seconds=SECONDS, proxies={}, monotonic=moving)
+    client = HttpClient(network=network)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def small(http: HttpClient) -> HttpClient:
+    return http.patient(max_bytes=1000, seconds=30.0)
+
+
+@pytest.fixture
+def timed(moving: Moving) -> Iterator[HttpClient]:
+    """Has all the time in the world, until ``moving`` says that it is over."""
+    client = HttpClient(network=Network(total_seconds=30.0, proxies={}, monotonic=moving))
     yield client
     client.close()
 
@@ -48,13 +76,14 @@ def _head(length: int) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length
 
 
-def drip(data: bytes, pause: float = SECONDS / 10) -> Raw:
-    """One byte at a time, each well within any read timeout."""
+def drip(data: bytes, moving: Moving) -> Raw:
+    """One byte at a time, each well within any read timeout; after ten of them time is over."""
 
     def write(connection: socket.socket) -> None:
         for byte in data:
             connection.sendall(bytes([byte]))
-            time.sleep(pause)
+            time.sleep(SECONDS / 10)
+            moving.at += SECONDS / 10
 
     return write
 
@@ -127,24 +156,24 @@ def test_compression_is_declined(http: HttpClient) -> None:
 # -- limits ---------------------------------------------------------------------------------------
 
 
-def test_a_body_at_the_limit_is_read(brief: HttpClient) -> None:
+def test_a_body_at_the_limit_is_read(small: HttpClient) -> None:
     with serving(lambda _: Reply(body=b"x" * 1000)) as server:
-        assert len(brief.get(server.url).body) == 1000
+        assert len(small.get(server.url).body) == 1000
 
 
-def test_a_longer_body_is_refused(brief: HttpClient) -> None:
+def test_a_longer_body_is_refused(small: HttpClient) -> None:
     with serving(lambda _: Reply(body=b"x" * 1001)) as server:
-        assert failure(lambda: brief.get(server.url)) is Failure.TOO_LARGE
+        assert failure(lambda: small.get(server.url)) is Failure.TOO_LARGE
 
 
-def test_a_body_without_end_is_refused(brief: HttpClient) -> None:
+def test_a_body_without_end_is_refused(small: HttpClient) -> None:
     def endless(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         while True:
             connection.sendall(b"10\r\n" + b"x" * 16 + b"\r\n")
 
     with serving(lambda _: endless) as server:
-        assert failure(lambda: brief.get(server.url)) is Failure.TOO_LARGE
+        assert failure(lambda: small.get(server.url)) is Failure.TOO_LARGE
 
 
 def chunked(size: int, times: int) -> Raw:
@@ -153,17 +182,17 @@ def chunked(size: int, times: int) -> Raw:
     return lambda connection: connection.sendall(head + chunk * times + b"0\r\n\r\n")
 
 
-def test_a_body_in_chunks_is_read(brief: HttpClient) -> None:
+def test_a_body_in_chunks_is_read(small: HttpClient) -> None:
     with serving(lambda _: chunked(100, 10)) as server:
-        assert brief.get(server.url).body == b"x" * 1000
+        assert small.get(server.url).body == b"x" * 1000
 
 
-def test_tiny_chunks_are_refused_long_before_the_size_limit(brief: HttpClient) -> None:
+def test_tiny_chunks_are_refused_long_before_the_size_limit(small: HttpClient) -> None:
     """Each costs as much as a long one: a megabyte of them is seconds of work."""
     with serving(lambda _: chunked(1, 15)) as server:
-        assert brief.get(server.url).body == b"x" * 15
+        assert small.get(server.url).body == b"x" * 15
     with serving(lambda _: chunked(1, 16)) as server:
-        assert failure(lambda: brief.get(server.url)) is Failure.TOO_LARGE
+        assert failure(lambda: small.get(server.url)) is Failure.TOO_LARGE
 
 
 def test_headers_without_end_are_refused(http: HttpClient) -> None:
@@ -180,38 +209,71 @@ def test_headers_without_end_are_refused(http: HttpClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw",
+    "data",
     [
-        drip(_head(100) + b"x" * 100),
-        drip(b"HTTP/1.1 200 OK\r\n" + b"X-Slow: very\r\n" * 50),
-        lambda connection: time.sleep(SECONDS * 4),
-        lambda connection: (connection.sendall(_head(9) + b"x"), time.sleep(SECONDS * 4)),
-        drip(b"HTTP/1.1 102 Processing\r\n\r\n" * 50),
+        _head(100) + b"x" * 100,
+        b"HTTP/1.1 200 OK\r\n" + b"X-Slow: very\r\n" * 50,
+        b"HTTP/1.1 102 Processing\r\n\r\n" * 50,
     ],
-    ids=["body drips", "headers drip", "silence", "half a body", "provisional answers"],
+    ids=["body", "headers", "provisional answers"],
 )
-def test_the_deadline_is_that_of_the_whole_request(brief: HttpClient, raw: Raw) -> None:
+def test_what_drips_has_the_deadline_of_the_whole_request(
+    brief: HttpClient, moving: Moving, data: bytes
+) -> None:
     """Each of these ends by itself, later: waited for, it would be an answer or another failure."""
-    with serving(lambda _: raw) as server:
+    with serving(lambda _: drip(data, moving)) as server:
         assert failure(lambda: brief.get(server.url)) is Failure.TIMEOUT
 
 
-def test_redirects_share_the_deadline(brief: HttpClient) -> None:
+@pytest.mark.parametrize("data", [b"", _head(9) + b"x"], ids=["silence", "half a body"])
+def test_what_stalls_is_not_waited_for(brief: HttpClient, data: bytes) -> None:
+    def stall(connection: socket.socket) -> None:
+        connection.sendall(data)
+        server.over.wait(10)
+
+    with serving(lambda _: stall) as server:
+        assert failure(lambda: brief.get(server.url)) is Failure.TIMEOUT
+
+
+def test_redirects_share_the_deadline(timed: HttpClient, moving: Moving) -> None:
     """With a deadline for each hop it would be their number that ends this."""
 
     def application(asked: Asked) -> Reply:
-        time.sleep(SECONDS / 3)
+        moving.at += 8
         return redirect("/again")
 
     with serving(application) as server:
-        assert failure(lambda: brief.get(server.url)) is Failure.TIMEOUT
+        assert failure(lambda: timed.get(server.url)) is Failure.TIMEOUT
+        assert len(server.asked) == 4
 
 
-def test_the_time_of_one_request_is_not_taken_from_the_next(brief: HttpClient) -> None:
+def test_the_time_of_one_request_is_not_taken_from_the_next(
+    timed: HttpClient, moving: Moving
+) -> None:
     with serving(lambda _: Reply()) as server:
-        brief.get(server.url)
-        time.sleep(SECONDS * 1.2)
-        assert brief.get(server.url).status == 200
+        timed.get(server.url)
+        moving.at += 31
+        assert timed.get(server.url).status == 200
+
+
+def test_addresses_share_the_time_to_connect_by_the_given_clock(
+    timed: HttpClient, moving: Moving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of it for the first of two, and then all that is left for the second."""
+    given: list[float | None] = []
+
+    def connect(
+        _self: object, host: str, _port: int, timeout: float | None, *_: object
+    ) -> httpcore2.NetworkStream:
+        given.append(timeout)
+        moving.at += 0.5
+        raise httpcore2.ConnectError(host)
+
+    found = [(0, 0, 0, "", (address, 0)) for address in ("192.0.2.1", "192.0.2.2")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", connect)
+    assert failure(lambda: timed.get("https://idp.example/")) is Failure.CONNECT
+    assert given == [1.0, 1.5]
 
 
 def test_a_tls_handshake_that_stalls_is_a_failed_connection(brief: HttpClient) -> None:
@@ -406,17 +468,17 @@ def test_a_header_that_http_cannot_carry_is_not_sent(http: HttpClient, value: st
         assert server.asked == []
 
 
-def test_an_untrusted_certificate_is_a_failed_connection(brief: HttpClient) -> None:
+def test_an_untrusted_certificate_is_a_failed_connection(http: HttpClient) -> None:
     with _tls_server() as port, pytest.raises(HttpError) as caught:
-        brief.get(f"https://localhost:{port}/")
+        http.get(f"https://localhost:{port}/")
 
     assert caught.value.kind is Failure.CONNECT
     assert "CERTIFICATE_VERIFY_FAILED" in str(caught.value)
 
 
-def test_failures_say_nothing_secret(brief: HttpClient) -> None:
+def test_failures_say_nothing_secret(http: HttpClient) -> None:
     with pytest.raises(HttpError) as caught:
-        brief.get("http://idp.example/?code=secret")
+        http.get("http://idp.example/?code=secret")
     assert "secret" not in str(caught.value)
 
 
@@ -465,29 +527,16 @@ def test_this_machine_is_reached_without_proxy() -> None:
 # -- the circuit breaker --------------------------------------------------------------------------
 
 
-class _Time:
-    """A monotonic clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.at = 1000.0
-
-    def __call__(self) -> float:
-        return self.at
-
-
 @pytest.fixture
-def moving() -> _Time:
-    return _Time()
-
-
-@pytest.fixture
-def guarded(moving: _Time) -> Iterator[HttpClient]:
+def guarded(moving: Moving) -> Iterator[HttpClient]:
     client = HttpClient(network=Network(monotonic=moving, proxies={})).guarded()
     yield client
     client.close()
 
 
-def test_the_breaker_opens_after_five_failures_in_a_row(guarded: HttpClient, moving: _Time) -> None:
+def test_the_breaker_opens_after_five_failures_in_a_row(
+    guarded: HttpClient, moving: Moving
+) -> None:
     dead = f"http://127.0.0.1:{_free_port()}/"
     for _ in range(5):
         assert failure(lambda: guarded.get(dead)) is Failure.CONNECT
