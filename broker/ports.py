@@ -132,11 +132,9 @@ class RefreshTokenStore(Protocol):
 
     Every use of a token asks whose it is as well, so each question answers both in one statement."""
 
-    def start(self, family: TokenFamily, token: str) -> bool:
-        """Keep a new family with its first token.
-
-        False: the family was revoked already (its code was used twice while it was being issued),
-        and stays so."""
+    def start(self, family: TokenFamily, token: str) -> None:
+        """Keep a new family with its first token. One that was revoked already (its code was used
+        twice while it was being issued) stays so."""
 
     def find(self, pool_id: str, token: str) -> HeldFamily | None:
         """The live family of a live token. None: unknown, expired, revoked, or rotated away

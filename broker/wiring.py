@@ -90,7 +90,9 @@ def build(settings: Settings, *, clock: Clock | None = None, renew_since: float 
     stores = _stores(settings, clock)
     issuers = Issuers(keys=stores.keys, clock=clock)
     refresh_tokens = RefreshTokens(store=stores.grants, clock=clock)
-    refresh_grant = RefreshTokenGrant(refresh_tokens=refresh_tokens, clock=clock)
+    refresh_grant = RefreshTokenGrant(
+        refresh_tokens=refresh_tokens, store=stores.grants, clock=clock
+    )
     sessions = Sessions(store=stores.sessions, directory=stores.directory, clock=clock)
     http = HttpClient()
     metadata = SamlMetadata(
@@ -120,7 +122,9 @@ def build(settings: Settings, *, clock: Clock | None = None, renew_since: float 
         flow=flow,
         sessions=sessions,
         sign_out=SignOut(sessions=sessions, pending=stores.single_use, upstreams=upstreams),
-        provider_sign_out=ProviderSignOut(sessions=stores.sessions, accounts=accounts),
+        provider_sign_out=ProviderSignOut(
+            sessions=stores.sessions, directory=stores.directory, accounts=accounts
+        ),
         saml_logouts=SamlLogouts(upstreams=upstreams, metadata=metadata),
         oidc_logouts=OidcLogouts(
             upstreams=upstreams, replay=stores.replay, named=stores.single_use

@@ -68,7 +68,7 @@ def show(config: Path, pool_id: str | None, username: str) -> None:
                 "ProviderAttributeName": link.attribute,
                 "ProviderAttributeValue": link.value,
             }
-            for link in broker.links.expected.of_user(pool.id, user.sub)
+            for link in broker.links.expected_of(pool, user)
         ]
         shown = {**_described(user), "Groups": list(user.groups), "ExpectedLinks": expected}
         click.echo(_json(shown, indent=2))

@@ -6,6 +6,7 @@ identity at once; by an attribute it waits for the first sign-in, which makes it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from broker.login.accounts import AccountError, Accounts
@@ -72,9 +73,13 @@ class Links:
         self.accounts.sign_out_everywhere(pool, user)
         return user
 
+    def expected_of(self, pool: UserPool, user: UserProfile) -> Sequence[ExpectedLink]:
+        """The user's links that still wait for a first sign-in, oldest first."""
+        return self.expected.of_user(pool.id, user.sub)
+
     def _check_count(self, pool: UserPool, user: UserProfile) -> None:
         linked = sum(not identity.primary for identity in user.identities)
-        if linked + len(self.expected.of_user(pool.id, user.sub)) >= MAX_LINKS:
+        if linked + len(self.expected_of(pool, user)) >= MAX_LINKS:
             raise AccountError(
                 "LimitExceededException", f"A user has at most {MAX_LINKS} linked identities."
             )
@@ -108,7 +113,7 @@ class Links:
             created_at=self._now(),
         )
         if not self.expected.add(pool.id, link):
-            mine = any(_is_same(link, each) for each in self.expected.of_user(pool.id, user.sub))
+            mine = any(_is_same(link, each) for each in self.expected_of(pool, user))
             raise _already_linked(user if mine else None, user)
 
     def _now(self) -> int:

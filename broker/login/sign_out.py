@@ -33,6 +33,7 @@ from broker.ports import (
     SessionStore,
     SingleUseStore,
     Upstreams,
+    UserDirectory,
 )
 
 _encode = msgspec.json.Encoder().encode
@@ -125,6 +126,7 @@ class ProviderSignOut:
     """An identity provider ends what it began: sessions and refresh tokens of one of its people."""
 
     sessions: SessionStore
+    directory: UserDirectory
     accounts: Accounts
 
     def accept(
@@ -145,7 +147,7 @@ class ProviderSignOut:
     def _grant(self, pool: UserPool, wish: ProviderLogout) -> None:
         """May be done twice: a message is used up when it is done, so that a failure costs nothing."""
         self.sessions.end_for(pool.id, wish.provider, wish.subject)
-        user = self.accounts.directory.find(pool.id, wish.provider, wish.subject)
+        user = self.directory.find(pool.id, wish.provider, wish.subject)
         if user is not None:
             self.accounts.sign_out_everywhere(pool, user)
         events.signed_out_by_provider(pool, wish.provider)

@@ -93,6 +93,7 @@ class RefreshTokenGrant:
     """``grant_type=refresh_token``, with or without ``RefreshTokenRotation``."""
 
     refresh_tokens: RefreshTokens
+    store: RefreshTokenStore
     clock: Clock
 
     def authorize(self, pool: UserPool, client: AppClient, request: TokenRequest) -> Authorization:
@@ -128,8 +129,7 @@ class RefreshTokenGrant:
 
         Under rotation a token that was replaced is read too: ``rotate`` tells grace from theft.
         """
-        store = self.refresh_tokens.store
-        find = store.lookup if client.rotation else store.find
+        find = self.store.lookup if client.rotation else self.store.find
         held = find(pool.id, token)
         if held is None or held.family.client_id != client.id:
             raise self._refusal(pool, client, token)
@@ -143,7 +143,7 @@ class RefreshTokenGrant:
 
     def _refusal(self, pool: UserPool, client: AppClient, token: str) -> OAuthError:
         """Why a token is not live: the same on the wire, told apart in the log."""
-        held = self.refresh_tokens.store.lookup(pool.id, token)
+        held = self.store.lookup(pool.id, token)
         if held is None or held.family.client_id != client.id:
             return _invalid_grant("refresh_token_unknown")
         if held.family.expires_at <= self.clock.now():
@@ -158,9 +158,7 @@ class RefreshTokenGrant:
         if client.rotation is None:
             return None
         new = new_token()
-        outcome = self.refresh_tokens.store.rotate(
-            pool.id, old, new, grace=client.rotation.grace_seconds
-        )
+        outcome = self.store.rotate(pool.id, old, new, grace=client.rotation.grace_seconds)
         if outcome is Rotation.REUSED:
             self.refresh_tokens.revoke(pool, family.origin_jti)
             _log.warning("refresh_token_reused", extra={"pool": pool.id, "client": client.id})

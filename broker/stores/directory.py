@@ -114,10 +114,6 @@ class SqlDirectory:
             connection.each(statements.IMPORT_MEMBERSHIP, groups)
         return stored
 
-    def ping(self) -> None:
-        """Raises ``StoreUnavailableError``."""
-        self._sql.ping()
-
 
 def _insert(connection: Connection, profile: UserProfile) -> bool:
     """False, and nothing inserted: the name is taken."""

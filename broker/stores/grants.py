@@ -48,18 +48,14 @@ _REVOKED = exists().where(
 )
 _LIVE_FAMILY = (tokens.c.expires_at > bindparam("now"), ~_REVOKED)
 
-_START = (
-    insert(tokens)
-    .from_select(
-        [*_NAMES, "digest"],
-        select(*(bindparam(name, type_=tokens.c[name].type) for name in [*_NAMES, "digest"])).where(
-            ~exists().where(
-                marks.c.pool_id == bindparam("pool_id"),
-                marks.c.origin_jti == bindparam("origin_jti"),
-            )
-        ),
-    )
-    .returning(tokens.c.digest)
+_START = insert(tokens).from_select(
+    [*_NAMES, "digest"],
+    select(*(bindparam(name, type_=tokens.c[name].type) for name in [*_NAMES, "digest"])).where(
+        ~exists().where(
+            marks.c.pool_id == bindparam("pool_id"),
+            marks.c.origin_jti == bindparam("origin_jti"),
+        )
+    ),
 )
 _HELD = profiles.of(users, *_FAMILY, among=tokens.outerjoin(users, owned_by(tokens, users)))
 _FIND = _HELD.where(
@@ -138,8 +134,8 @@ class SqlGrants:
         self._clock = clock
         self.sweep = Sweeper(sql, clock, *_SWEEPS).sweep
 
-    def start(self, family: TokenFamily, token: str) -> bool:
-        started = self._sql.write(
+    def start(self, family: TokenFamily, token: str) -> None:
+        self._sql.write(
             _START,
             pool_id=family.pool_id,
             origin_jti=family.origin_jti,
@@ -152,7 +148,6 @@ class SqlGrants:
             resource=family.resource,
             digest=digest(token),
         )
-        return bool(started)
 
     def find(self, pool_id: str, token: str) -> HeldFamily | None:
         now = self._clock.now()
@@ -185,10 +180,6 @@ class SqlGrants:
 
     def revoke_user(self, pool_id: str, sub: str) -> None:
         self._sql.write(_REVOKE_USER, pool=pool_id, of_sub=sub)
-
-    def ping(self) -> None:
-        """Raises ``StoreUnavailableError``."""
-        self._sql.ping()
 
 
 def _lost(connection: Connection, pool_id: str, token: str, now: float, *, grace: int) -> Rotation:

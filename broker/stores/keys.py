@@ -9,8 +9,7 @@ made in ``key_making.py``, and exchanged for others in ``key_rotation.py``.
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -82,19 +81,6 @@ class FileKeyStore:
         except OSError as error:
             raise StoreUnavailableError(f"keys of pool {pool.id}: {error}") from error
         return self.provider_encryption(pool, provider)
-
-    def make_all(self, pools: Iterable[UserPool]) -> None:
-        """Make what is missing, so that no sign-in waits for it (a fifth of a second a pool)."""
-        for pool in pools:
-            self.pool_keys(pool)
-
-    def ping(self) -> None:
-        """Raises ``StoreUnavailableError`` if keys can be neither read nor made."""
-        try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.scandir(self._directory).close()
-        except OSError as error:
-            raise StoreUnavailableError(f"keys: {error}") from error
 
     def _current(self, pool: UserPool) -> _Read:
         """What was read last, unless the directory has changed since."""

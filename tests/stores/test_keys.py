@@ -97,7 +97,6 @@ class TestMaking:
 
     def test_each_pool_has_its_own(self, store: FileKeyStore) -> None:
         two = replace(POOL, id="eu-west-1_two")
-        store.make_all([POOL, two])
         one_keys, two_keys = store.pool_keys(POOL), store.pool_keys(two)
         assert one_keys.id_token[0].kid != two_keys.id_token[0].kid
         assert one_keys.saml_signing[0] != two_keys.saml_signing[0]
@@ -303,10 +302,3 @@ class TestRefusing:
         store = FileKeyStore(tmp_path / "certs", clock=clock)
         with pytest.raises(StoreUnavailableError):
             store.pool_keys(POOL)
-        with pytest.raises(StoreUnavailableError):
-            store.ping()
-
-    def test_ping_is_content_with_a_directory_still_to_be_made(
-        self, tmp_path: Path, clock: ManualClock
-    ) -> None:
-        FileKeyStore(tmp_path / "state" / "certs", clock=clock).ping()

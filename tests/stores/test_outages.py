@@ -69,8 +69,6 @@ def served(
         grants, directory = SqlGrants(sql, clock=clock), SqlDirectory(sql)
         questions = (
             *about_state(state, clock),
-            grants.ping,
-            directory.ping,
             lambda: grants.find(POOL, "token"),
             lambda: grants.rotate(POOL, "old", "new", grace=0),
             lambda: directory.by_sub(POOL, "sub"),
