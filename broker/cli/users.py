@@ -46,8 +46,7 @@ def list_(config: Path, pool_id: str | None, starting_with: str, limit: int | No
     """
     with _opened(config) as broker:
         pool = _pool(broker, pool_id)
-        prefix = starting_with if pool.case_sensitive else starting_with.lower()
-        for number, user in enumerate(_users(broker, pool, prefix)):
+        for number, user in enumerate(_users(broker, pool, pool.as_kept(starting_with))):
             if number == limit:
                 break
             click.echo(_json(_described(user)))

@@ -34,8 +34,7 @@ class Accounts:
 
     def named(self, pool: UserPool, username: str) -> UserProfile:
         """Raises ``AccountError`` when there is no such user."""
-        name = username if pool.case_sensitive else username.lower()
-        user = self.directory.by_username(pool.id, name)
+        user = self.directory.by_username(pool.id, pool.as_kept(username))
         if user is None:
             raise AccountError("UserNotFoundException", "User does not exist.")
         return user

@@ -74,7 +74,7 @@ def username_of(identity: ExternalIdentity, provider: IdentityProvider, pool: Us
             expected=f"at most {MAX_USERNAME} characters",
             received=f"{len(username)} characters",
         )
-    return username if pool.case_sensitive else username.lower()
+    return pool.as_kept(username)
 
 
 def subject_fault(subject: str) -> str | None:

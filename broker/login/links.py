@@ -85,14 +85,7 @@ class Links:
             )
 
     def _link_subject(self, pool: UserPool, user: UserProfile, source: Source) -> None:
-        identity = LinkedIdentity(
-            user_id=source.value,
-            provider_name=source.provider.name,
-            provider_type=source.provider.type.value,
-            issuer=None,
-            primary=False,
-            created_at=self._now(),
-        )
+        identity = LinkedIdentity.at(source.provider, source.value, created_at=self._now())
         if not self.directory.link(pool.id, user.sub, identity):
             owner = self.directory.find(pool.id, source.provider.name, source.value)
             raise _already_linked(owner, user)

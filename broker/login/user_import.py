@@ -151,14 +151,7 @@ class UserImport:
         if not _SUB.fullmatch(sub):
             raise LineRefusedError("Sub: at most 255 printable ASCII characters.")
         now = self.clock.now()
-        own = LinkedIdentity(
-            user_id=subject,
-            provider_name=provider.name,
-            provider_type=provider.type.value,
-            issuer=None,
-            primary=True,
-            created_at=int(now * 1000),
-        )
+        own = LinkedIdentity.at(provider, subject, primary=True, created_at=int(now * 1000))
         return UserProfile(
             pool_id=pool.id,
             sub=sub,
@@ -166,7 +159,7 @@ class UserImport:
             enabled=line.enabled,
             attributes=_checked(pool, attributes),
             identities=_identities(pool, own, attributes.get("identities")),
-            groups=(f"{pool.id}_{provider.name}",),
+            groups=(pool.group_of(provider),),
             created_at=int(now),
             modified_at=int(now),
             # Whoever had this ``sub`` before may have left tokens behind.
@@ -178,10 +171,8 @@ def _split(pool: UserPool, username: str) -> tuple[IdentityProvider, str]:
     """``<Provider>_<id>``, at the first underscore; the provider's name may differ in case where the
     pool ignores it."""
     name, _, subject = username.partition("_")
-    provider = pool.providers.get(name)
-    if provider is None and not pool.case_sensitive:
-        same = (p for p in pool.providers.values() if p.name.lower() == name.lower())
-        provider = next(same, None)
+    same = (p for p in pool.providers.values() if pool.as_kept(p.name) == pool.as_kept(name))
+    provider = pool.providers.get(name) or next(same, None)
     if provider is None:
         raise LineRefusedError("Username: it must begin with the name of a provider and _.")
     return provider, subject
@@ -234,12 +225,10 @@ def _link(pool: UserPool, listed: _Identity, own: LinkedIdentity) -> LinkedIdent
     if provider is None or (provider.name, listed.user_id) == (own.provider_name, own.user_id):
         return None
     _username(pool, provider, listed.user_id)  # the same rules for what a provider calls a person
-    return LinkedIdentity(
-        user_id=listed.user_id,
-        provider_name=provider.name,
-        provider_type=provider.type.value,
+    return LinkedIdentity.at(
+        provider,
+        listed.user_id,
         issuer=listed.issuer,
-        primary=False,
         created_at=_milliseconds(listed.created_at) or own.created_at,
     )
 

@@ -59,12 +59,10 @@ class Users:
         return None
 
     def _link(self, provider: IdentityProvider, identity: ExternalIdentity) -> LinkedIdentity:
-        return LinkedIdentity(
-            user_id=identity.subject,
-            provider_name=provider.name,
-            provider_type=provider.type.value,
+        return LinkedIdentity.at(
+            provider,
+            identity.subject,
             issuer=identity.issuer,
-            primary=False,
             created_at=int(self.clock.now() * 1000),
         )
 
@@ -82,7 +80,7 @@ class Users:
             username=username_of(identity, provider, pool),
             attributes=mapped_attributes(identity, provider, client, pool, {}),
             identities=(replace(self._link(provider, identity), primary=True),),
-            groups=(f"{pool.id}_{provider.name}",),
+            groups=(pool.group_of(provider),),
             created_at=int(now),
             modified_at=int(now),
         )

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Self
 from urllib.parse import quote
+
+from broker.model.pool import IdentityProvider
 
 SIGN_IN_SECONDS = 300
 """How long a sign-in attempt may take, from authorize to the IdP's answer."""
@@ -190,6 +193,26 @@ class LinkedIdentity:
     issuer: str | None
     primary: bool
     created_at: int
+
+    @classmethod
+    def at(
+        cls,
+        provider: IdentityProvider,
+        subject: str,
+        *,
+        created_at: int,
+        issuer: str | None = None,
+        primary: bool = False,
+    ) -> Self:
+        """Whom ``provider`` calls ``subject``."""
+        return cls(
+            user_id=subject,
+            provider_name=provider.name,
+            provider_type=provider.type.value,
+            issuer=issuer,
+            primary=primary,
+            created_at=created_at,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

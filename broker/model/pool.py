@@ -115,6 +115,11 @@ class AppClient:
     def is_public(self) -> bool:
         return self.secret is None
 
+    @property
+    def revokes(self) -> bool:
+        """Whether its tokens can be revoked, and name the family they are of (``origin_jti``)."""
+        return self.revocation or self.rotation is not None
+
     def allows(self, flow: Flow) -> bool:
         """Whether this client may use ``flow``; ``AllowedOAuthFlowsUserPoolClient`` rules all."""
         return self.oauth_enabled and flow in self.flows
@@ -228,6 +233,14 @@ class UserPool:
     @property
     def domain(self) -> str:
         return self.domains[0]
+
+    def as_kept(self, username: str) -> str:
+        """A user name as the pool keeps it: one that ignores case keeps lower case."""
+        return username if self.case_sensitive else username.lower()
+
+    def group_of(self, provider: IdentityProvider) -> str:
+        """The group that everybody is in who came by ``provider``."""
+        return f"{self.id}_{provider.name}"
 
     @property
     def sp_entity_id(self) -> str:

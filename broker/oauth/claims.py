@@ -151,8 +151,7 @@ def at_hash(access_token: str) -> str:
 
 def _family(authorization: Authorization) -> dict[str, object]:
     """``origin_jti`` is part of tokens that can be revoked."""
-    client = authorization.client
-    if authorization.origin_jti is None or not (client.revocation or client.rotation):
+    if authorization.origin_jti is None or not authorization.client.revokes:
         return {}
     return {"origin_jti": authorization.origin_jti}
 

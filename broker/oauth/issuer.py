@@ -142,8 +142,7 @@ class PoolIssuer:
     def _event_id(self, authorization: Authorization) -> str:
         """New per issue; but where tokens carry no ``origin_jti``, it names the family instead, so
         that the second use of a code can still find what the first one issued."""
-        client = authorization.client
-        if authorization.origin_jti is not None and not (client.revocation or client.rotation):
+        if authorization.origin_jti is not None and not authorization.client.revokes:
             return authorization.origin_jti
         return str(uuid.uuid4())
 

@@ -9,7 +9,13 @@ import pytest
 
 from broker.model.errors import ErrorCode, OAuthError
 from broker.model.login import UserProfile
-from broker.model.pool import STANDARD_ATTRIBUTES, VERIFIED_FLAGS, AppClient, Conformance
+from broker.model.pool import (
+    STANDARD_ATTRIBUTES,
+    VERIFIED_FLAGS,
+    AppClient,
+    Conformance,
+    RefreshRotation,
+)
 from broker.model.tokens import Authorization
 from broker.oauth import claims
 from tests.kit.pools import CLIENT, ISSUER, USER, client, pool, user
@@ -203,6 +209,13 @@ def test_tokens_that_cannot_be_revoked_do_not_name_their_family() -> None:
     token = id_token(authorized(app))
     assert "origin_jti" not in token
     assert "jti" not in token
+
+
+def test_tokens_under_rotation_name_their_family_whatever_revocation_says() -> None:
+    app = client(revocation=False, rotation=RefreshRotation())
+    authorization = authorized(app)
+    assert access_token(authorization)["origin_jti"] == authorization.origin_jti
+    assert id_token(authorization)["origin_jti"] == authorization.origin_jti
 
 
 # -- userInfo --------------------------------------------------------------------------------
