@@ -138,7 +138,7 @@ class RefreshTokenStore(Protocol):
 
     def find(self, pool_id: str, token: str) -> HeldFamily | None:
         """The live family of a live token. None: unknown, expired, revoked, or rotated away
-        (grace period over). Under rotation call ``rotate`` instead."""
+        (grace period over)."""
 
     def lookup(self, pool_id: str, token: str) -> HeldFamily | None:
         """The family that ``token`` ever belonged to, live or not: for revocation and reuse."""

@@ -22,6 +22,8 @@ class LiveToken:
     user: UserProfile
     client: AppClient
     scopes: tuple[str, ...]
+    family: str
+    """``origin_jti`` of its family; tokens without one name it in ``event_id``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +39,16 @@ class AccessTokens:
         client = pool.clients.get(str(claims.get("client_id")))
         if client is None or not client.oauth_enabled:
             raise invalid_token("client_disabled")
+        family = str(claims.get("origin_jti") or claims.get("event_id"))
         return LiveToken(
-            user=self._user(pool, claims),
+            user=self._user(pool, claims, family),
             client=client,
             scopes=tuple(str(claims.get("scope", "")).split()),
+            family=family,
         )
 
-    def _user(self, pool: UserPool, claims: Claims) -> UserProfile:
-        # Tokens without ``origin_jti`` name their family in ``event_id``.
-        family = claims.get("origin_jti") or claims.get("event_id")
-        holder = self.families.holder(pool.id, str(claims.get("sub")), str(family))
+    def _user(self, pool: UserPool, claims: Claims, family: str) -> UserProfile:
+        holder = self.families.holder(pool.id, str(claims.get("sub")), family)
         user = in_good_standing(
             None if holder is None else holder.user,
             pool,

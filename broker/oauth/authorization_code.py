@@ -65,6 +65,9 @@ class AuthorizationCodeGrant:
         _check_verifier(code, request.code_verifier)
         scopes = still_granted(code.scopes, client, pool)
         require_readable(client, scopes)
+        # Begun before the user is asked for: whoever signs the user out meanwhile either finds this
+        # family and ends it, or has been here already and is seen in the user.
+        refresh_token = self.refresh_tokens.start(pool, client, code)
         user = in_good_standing(
             self.directory.by_sub(pool.id, code.sub),
             pool,
@@ -79,7 +82,7 @@ class AuthorizationCodeGrant:
             origin_jti=code.origin_jti,
             nonce=code.nonce,
             resource=code.resource,
-            refresh_token=self.refresh_tokens.start(pool, client, code),
+            refresh_token=refresh_token,
         )
 
     def _spend(self, pool: UserPool, value: str) -> AuthorizationCode:

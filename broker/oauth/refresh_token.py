@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from broker.model.errors import ErrorCode, OAuthError
 from broker.model.login import UserProfile
-from broker.model.pool import AppClient, Flow, UserPool
+from broker.model.pool import AppClient, Flow, RefreshRotation, UserPool
 from broker.model.tokens import Authorization, AuthorizationCode, TokenFamily, TokenRequest
 from broker.oauth.claims import require_readable
 from broker.oauth.scopes import still_granted
@@ -119,18 +119,14 @@ class RefreshTokenGrant:
             auth_time=family.auth_time,
             origin_jti=family.origin_jti,
             resource=family.resource,
-            refresh_token=self._rotate(pool, client, family, request.refresh_token),
+            refresh_token=self._next(pool, client, family, request.refresh_token),
         )
 
     def read(
         self, pool: UserPool, client: AppClient, token: str
     ) -> tuple[TokenFamily, UserProfile]:
-        """What ``token`` stands for, and its user; uses nothing up. Raises ``OAuthError``.
-
-        Under rotation a token that was replaced is read too: ``rotate`` tells grace from theft.
-        """
-        find = self.store.lookup if client.rotation else self.store.find
-        held = find(pool.id, token)
+        """What ``token`` stands for, and its user; uses nothing up. Raises ``OAuthError``."""
+        held = self.store.find(pool.id, token)
         if held is None or held.family.client_id != client.id:
             raise self._refusal(pool, client, token)
         user = in_good_standing(
@@ -142,30 +138,43 @@ class RefreshTokenGrant:
         return held.family, user
 
     def _refusal(self, pool: UserPool, client: AppClient, token: str) -> OAuthError:
-        """Why a token is not live: the same on the wire, told apart in the log."""
+        """Why a token is not live: the same on the wire, told apart in the log, and acted upon.
+        Whatever else the request asks for, a token that was replaced is a stolen copy."""
         held = self.store.lookup(pool.id, token)
         if held is None or held.family.client_id != client.id:
             return _invalid_grant("refresh_token_unknown")
         if held.family.expires_at <= self.clock.now():
             return _invalid_grant("refresh_token_expired")
+        if client.rotation is not None:
+            self._rotated(pool, client, client.rotation, held.family, token)
         return _invalid_grant("refresh_token_revoked")
 
-    def _rotate(
-        self, pool: UserPool, client: AppClient, family: TokenFamily, old: str
-    ) -> str | None:
-        """The next refresh token; None without rotation. Reuse outside the grace period means a
-        stolen copy: it ends the family (RFC 9700 4.14.2)."""
+    def _next(self, pool: UserPool, client: AppClient, family: TokenFamily, old: str) -> str | None:
+        """The next refresh token; None without rotation, where the old one goes on."""
         if client.rotation is None:
             return None
+        new = self._rotated(pool, client, client.rotation, family, old)
+        if new is None:
+            raise _invalid_grant("refresh_token_revoked")
+        return new
+
+    def _rotated(
+        self,
+        pool: UserPool,
+        client: AppClient,
+        rotation: RefreshRotation,
+        family: TokenFamily,
+        old: str,
+    ) -> str | None:
+        """What replaces ``old``; None when it is not live. Reuse outside the grace period means a
+        stolen copy: it ends the family and raises (RFC 9700 4.14.2)."""
         new = new_token()
-        outcome = self.store.rotate(pool.id, old, new, grace=client.rotation.grace_seconds)
+        outcome = self.store.rotate(pool.id, old, new, grace=rotation.grace_seconds)
         if outcome is Rotation.REUSED:
             self.refresh_tokens.revoke(pool, family.origin_jti)
             _log.warning("refresh_token_reused", extra={"pool": pool.id, "client": client.id})
             raise _invalid_grant("refresh_token_reused")
-        if outcome is Rotation.UNKNOWN:
-            raise self._refusal(pool, client, old)
-        return new
+        return None if outcome is Rotation.UNKNOWN else new
 
 
 def _narrowed(requested: tuple[str, ...] | None, granted: tuple[str, ...]) -> tuple[str, ...]:

@@ -21,9 +21,14 @@ def get_user(broker: Broker, site: Site, members: Members) -> object:
 
 
 def global_sign_out(broker: Broker, site: Site, members: Members) -> object:
-    """End every token of the user. Browser sessions stay, as at Cognito: ``/logout`` ends those."""
+    """End every token of the user. Browser sessions stay, as at Cognito: ``/logout`` ends those.
+
+    The token that asks is ended by its family too: of one without refresh token (implicit flow) only
+    its second is known, and this may be the same.
+    """
     live = _signed_in(broker, site, members)
     broker.accounts.sign_out_everywhere(site.pool, live.user)
+    broker.refresh_tokens.revoke(site.pool, live.family)
     return {}
 
 

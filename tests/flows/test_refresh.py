@@ -227,6 +227,15 @@ def test_rotation_keeps_the_remaining_lifetime(new_world: NewWorld) -> None:
     assert is_dead(app, token)
 
 
+@pytest.mark.parametrize("scope", ["api/write", "openid nonsense"])
+def test_no_other_fault_of_the_request_hides_reuse(new_world: NewWorld, scope: str) -> None:
+    app = App.of(new_world(clients=[rotating()]), rotating())
+    old = app.tokens()["refresh_token"]
+    new = body(app.refresh(old))["refresh_token"]
+    assert body(app.refresh(old, scope=scope))["error"] == "invalid_grant"
+    assert is_dead(app, new)
+
+
 def test_a_refused_scope_costs_no_token(new_world: NewWorld) -> None:
     app = App.of(new_world(clients=[rotating()]), rotating())
     token = app.tokens(scope="openid")["refresh_token"]

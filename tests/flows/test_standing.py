@@ -10,7 +10,7 @@ from broker.app import create_app
 from broker.model.errors import StoreUnavailableError
 from broker.model.login import UserProfile
 from broker.model.pool import AppClient, UserPool
-from broker.model.tokens import Authorization, TokenRequest
+from broker.model.tokens import Authorization, TokenFamily, TokenRequest
 from tests.kit.apps import App, body
 from tests.kit.world import POOL_ID, PUBLIC, SECRET, World
 
@@ -139,6 +139,39 @@ def test_a_code_from_before_a_sign_out_everywhere_is_worth_nothing(app: App) -> 
     app.world.broker.accounts.sign_out_everywhere(*alice(app))
     assert body(app.redeem(code))["error"] == "invalid_grant"
     assert app.tokens()["access_token"]
+
+
+@pytest.mark.parametrize("moment", ["before the family begins", "after the family has begun"])
+@pytest.mark.parametrize("fate", ["sign_out_everywhere", "disable and enable", "delete"])
+def test_a_redemption_under_way_yields_nothing_that_lives(
+    app: App, monkeypatch: pytest.MonkeyPatch, fate: str, moment: str
+) -> None:
+    """Whichever comes first: the refresh tokens, or the one who signs their user out."""
+    app.tokens()
+    code = app.answer()["code"]
+    pool, user = alice(app)
+    app.world.clock.advance(5)
+    accounts = app.world.broker.accounts
+    store = app.world.broker.refresh_tokens.store
+    start = store.start
+
+    def interrupted(family: TokenFamily, token: str) -> None:
+        if moment.startswith("after"):
+            start(family, token)
+        for verb in fate.split(" and "):
+            getattr(accounts, verb)(pool, user)
+        if moment.startswith("before"):
+            start(family, token)
+
+    monkeypatch.setattr(store, "start", interrupted)
+    answer = body(app.redeem(code))
+    monkeypatch.undo()
+    app.world.clock.advance(60)
+    if "error" in answer:
+        assert answer["error"] == "invalid_grant"
+    else:
+        assert app.world.userinfo(answer["access_token"]).status_code == 401
+        assert app.refresh(answer["refresh_token"]).status_code == 400
 
 
 def test_a_code_from_before_disabling_stays_worthless_when_enabled_again(app: App) -> None:

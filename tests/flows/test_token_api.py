@@ -292,6 +292,17 @@ def test_get_user_lists_what_the_client_may_read(spa: App) -> None:
     assert all(isinstance(value, str) for value in attributes.values())
 
 
+def test_global_sign_out_ends_a_token_of_the_same_second_that_has_no_refresh_token(
+    new_world: Callable[..., World],
+) -> None:
+    implicit = {**SPA, "AllowedOAuthFlows": ["implicit"]}
+    app = App.of(new_world(clients=[implicit]), implicit)
+    answer = app.answer(response_type="token", scope=f"openid {ADMIN}")
+    token = answer["access_token"]
+    assert app.api("GlobalSignOut", AccessToken=token).status_code == 200
+    assert app.world.userinfo(token).status_code == 401
+
+
 @pytest.mark.parametrize("operation", ["GetUser", "GlobalSignOut"])
 def test_the_admin_scope_is_needed(spa: App, operation: str) -> None:
     token = signed_in(spa, "openid")["access_token"]
