@@ -11,6 +11,7 @@ import re
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -35,10 +36,35 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationKey:
-    """A key the provider may sign with; ``expires_at`` is its certificate's, for reports only."""
+    """A key the provider may sign with.
+
+    For reports only: ``expires_at``, which is its certificate's, and ``is_for_any_use``, which is so
+    where the document does not say what it is for: it may be the one that is encrypted to.
+    """
 
     key: PublicKey
     expires_at: float
+    is_for_any_use: bool = False
+
+
+class Unusable(StrEnum):
+    """Why a certificate gives no key to verify with."""
+
+    UNREADABLE = "unreadable"
+    TOO_WEAK = "too weak"
+    WRONG_KIND = "of a kind that SAML signatures are not made with here"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyLeftOut:
+    """A certificate of the document that no signature is verified with, for reports.
+
+    One that has expired is not among them: it counts (see ``VerificationKey.expires_at``).
+    """
+
+    why: Unusable
+    detail: str
+    """What kind of key, or what the reader made of it. Fit for the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +85,7 @@ class IdpDescriptor:
     slo_redirect: Endpoint | None = None
     slo_post: Endpoint | None = None
     signing: tuple[VerificationKey, ...] = ()
+    keys_left_out: tuple[KeyLeftOut, ...] = ()
     valid_until: float | None = None
     cache_duration: int | None = None
 
@@ -78,6 +105,7 @@ def parse_idp_metadata(xml: bytes, entity_id: str | None = None) -> IdpDescripto
         raise refused(Reason.SAML_METADATA_INVALID, fault.expected, fault.received) from fault
     entity = _entity(root, entity_id)
     role = next(_idp_roles(entity))
+    keys = list(_signing_keys(role))
     return _checked(
         IdpDescriptor(
             entity_id=entity.get("entityID", ""),
@@ -85,7 +113,8 @@ def parse_idp_metadata(xml: bytes, entity_id: str | None = None) -> IdpDescripto
             sso_post=_location(role, "SingleSignOnService", POST),
             slo_redirect=_endpoint(role, "SingleLogoutService", REDIRECT),
             slo_post=_endpoint(role, "SingleLogoutService", POST),
-            signing=tuple(_signing_keys(role)),
+            signing=tuple(key for key in keys if isinstance(key, VerificationKey)),
+            keys_left_out=tuple(key for key in keys if isinstance(key, KeyLeftOut)),
             valid_until=min(_instants(role), default=None),
             cache_duration=min(_durations(role), default=None),
         )
@@ -153,25 +182,38 @@ def _is_web_url(url: str) -> bool:
     return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback))
 
 
-def _signing_keys(role: Element) -> Iterator[VerificationKey]:
+def _signing_keys(role: Element) -> Iterator[VerificationKey | KeyLeftOut]:
     """Certificates for signing; one without ``use`` is for everything (metadata 2.4.1.1).
 
     A certificate is a container for its key here: its dates and its issuer are not consulted.
     """
     for descriptor in children(role, name(MD, "KeyDescriptor")):
-        if descriptor.get("use") in (None, "signing"):
+        use = descriptor.get("use")
+        if use in (None, "signing"):
             for certificate in descriptor.iter(name(DS, "X509Certificate")):
-                yield from _usable_key(text(certificate))
+                yield _read_key(text(certificate), is_for_any_use=use is None)
 
 
-def _usable_key(encoded: str) -> Iterator[VerificationKey]:
+def _read_key(encoded: str, *, is_for_any_use: bool) -> VerificationKey | KeyLeftOut:
+    """One that cannot be used is left out, and hides no other one of the provider."""
     try:
         certificate = x509.load_der_x509_certificate(b64decode(_ARMOUR.sub("", encoded)))
         key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        return
-    if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) and is_strong(key):
-        yield VerificationKey(key=key, expires_at=certificate.not_valid_after_utc.timestamp())
+        expires_at = certificate.not_valid_after_utc.timestamp()
+    except UnsupportedAlgorithm as fault:
+        return KeyLeftOut(why=Unusable.WRONG_KIND, detail=str(fault)[:120])
+    except Exception as fault:  # noqa: BLE001  # x509.InvalidVersion and its like share no base class
+        return KeyLeftOut(why=Unusable.UNREADABLE, detail=type(fault).__name__)
+    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+        return KeyLeftOut(why=Unusable.WRONG_KIND, detail=type(key).__name__)
+    if not is_strong(key):
+        return KeyLeftOut(why=Unusable.TOO_WEAK, detail=_described(key))
+    return VerificationKey(key=key, expires_at=expires_at, is_for_any_use=is_for_any_use)
+
+
+def _described(key: PublicKey) -> str:
+    kind = "RSA" if isinstance(key, rsa.RSAPublicKey) else key.curve.name
+    return f"{kind}, {key.key_size} bits"
 
 
 def _instants(role: Element) -> Iterator[float]:

@@ -7,7 +7,7 @@ and whatever a test wants to spoil is an argument with a good default.
 from __future__ import annotations
 
 import hashlib
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import NameOID
 from lxml import etree
@@ -257,7 +257,7 @@ def certificate_pem(key: PrivateKey) -> bytes:
     return f"-----BEGIN CERTIFICATE-----\n{certificate(key)}\n-----END CERTIFICATE-----\n".encode()
 
 
-def certificate(key: PrivateKey, *, days: int = 365) -> str:
+def certificate(key: PrivateKey | ed25519.Ed25519PrivateKey, *, days: int = 365) -> str:
     """A self-signed certificate's base64 body."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     start = datetime.fromtimestamp(NOW, UTC)
@@ -269,6 +269,22 @@ def certificate(key: PrivateKey, *, days: int = 365) -> str:
         .serial_number(1)
         .not_valid_before(start - timedelta(days=1000))
         .not_valid_after(start + timedelta(days=days))
-        .sign(key, hashes.SHA256())
+        .sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
     )
     return b64encode(built.public_bytes(serialization.Encoding.DER)).decode()
+
+
+def certificate_of_version_6(key: PrivateKey) -> str:
+    """X.509 ends at 3. What reading one raises is neither a ValueError nor of another known family."""
+    return _patched(certificate(key), "a003020102", "a003020105")
+
+
+def certificate_of_unknown_curve() -> str:
+    """The curve's name, secp256r1, becomes one that nobody has given away."""
+    return _patched(certificate(ec_key("idp")), "2a8648ce3d030107", "2a8648ce3d03017f")
+
+
+def _patched(body: str, old: str, new: str) -> str:
+    der = b64decode(body)
+    assert bytes.fromhex(old) in der
+    return b64encode(der.replace(bytes.fromhex(old), bytes.fromhex(new))).decode()

@@ -6,11 +6,12 @@ import textwrap
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.model.errors import Reason, UpstreamError
-from broker.saml.metadata import Endpoint, IdpDescriptor, parse_idp_metadata
+from broker.saml.metadata import Endpoint, IdpDescriptor, Unusable, parse_idp_metadata
 from tests.saml import builders
 from tests.saml.builders import DS, IDP, NOW, SAMLP, at, certificate, rsa_key
 
@@ -133,9 +134,44 @@ def test_without_a_usable_signing_key_the_provider_is_unusable(keys: str) -> Non
     assert refuses(entity(role(keys + SIGN_ON))) == Reason.SAML_METADATA_NO_KEY
 
 
-def test_a_bad_certificate_does_not_hide_a_good_one() -> None:
-    keys = key_descriptor("AAAA") + key_descriptor(certificate(rsa_key("idp")))
-    assert numbers(read(entity(role(keys + SIGN_ON)))) == of("idp")
+@pytest.mark.parametrize(
+    ("body", "why", "detail"),
+    [
+        ("AAAA", Unusable.UNREADABLE, "ValueError"),
+        ("not base64!", Unusable.UNREADABLE, "Error"),
+        (builders.certificate_of_version_6(rsa_key("idp")), Unusable.UNREADABLE, "InvalidVersion"),
+        (certificate(rsa_key("short", 1024)), Unusable.TOO_WEAK, "RSA, 1024 bits"),
+        (
+            certificate(builders.ec_key("idp", ec.SECP192R1)),
+            Unusable.TOO_WEAK,
+            "secp192r1, 192 bits",
+        ),
+        (certificate(Ed25519PrivateKey.generate()), Unusable.WRONG_KIND, "Ed25519PublicKey"),
+        (
+            builders.certificate_of_unknown_curve(),
+            Unusable.WRONG_KIND,
+            "Curve 1.2.840.10045.3.1.127",
+        ),
+    ],
+)
+def test_a_bad_certificate_is_remembered_and_hides_no_good_one(
+    body: str, why: Unusable, detail: str
+) -> None:
+    keys = key_descriptor(body) + key_descriptor(certificate(rsa_key("idp")))
+    descriptor = read(entity(role(keys + SIGN_ON)))
+    assert numbers(descriptor) == of("idp")
+    (left_out,) = descriptor.keys_left_out
+    assert left_out.why == why
+    assert left_out.detail.startswith(detail)
+
+
+def test_a_key_whose_use_is_not_stated_is_told_from_others() -> None:
+    keys = key_descriptor(certificate(rsa_key("idp"))) + key_descriptor(
+        certificate(rsa_key("next")), use=None
+    )
+    descriptor = read(entity(role(keys + SIGN_ON)))
+    assert [key.is_for_any_use for key in descriptor.signing] == [False, True]
+    assert descriptor.keys_left_out == ()
 
 
 def test_keys_of_another_role_do_not_count() -> None:
