@@ -12,13 +12,14 @@ from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
+from itertools import product
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from broker.model.errors import Reason
+from broker.model.urls import web_problem
 from broker.saml.algorithms import PublicKey, is_strong
 from broker.saml.instant import read_duration, read_instant
 from broker.saml.refusal import refused
@@ -31,7 +32,7 @@ REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 
 _ARMOUR = re.compile(r"-----[A-Z ]+-----|\s+")
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_SIGN_ON, _LOGOUT = "SingleSignOnService", "SingleLogoutService"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,19 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointLeftOut:
+    """An endpoint of the document that no browser is sent to, for reports.
+
+    ``service`` is its element's name, ``location`` what stands there, and ``problem`` says what is
+    wrong with it: it is no URL, or plain http towards another machine.
+    """
+
+    service: str
+    location: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdpDescriptor:
     """What the broker knows of an identity provider. At least one endpoint and key is there."""
 
@@ -84,6 +98,7 @@ class IdpDescriptor:
     sso_post: str | None
     slo_redirect: Endpoint | None = None
     slo_post: Endpoint | None = None
+    endpoints_left_out: tuple[EndpointLeftOut, ...] = ()
     signing: tuple[VerificationKey, ...] = ()
     keys_left_out: tuple[KeyLeftOut, ...] = ()
     valid_until: float | None = None
@@ -109,10 +124,11 @@ def parse_idp_metadata(xml: bytes, entity_id: str | None = None) -> IdpDescripto
     return _checked(
         IdpDescriptor(
             entity_id=entity.get("entityID", ""),
-            sso_redirect=_location(role, "SingleSignOnService", REDIRECT),
-            sso_post=_location(role, "SingleSignOnService", POST),
-            slo_redirect=_endpoint(role, "SingleLogoutService", REDIRECT),
-            slo_post=_endpoint(role, "SingleLogoutService", POST),
+            sso_redirect=_location(role, REDIRECT),
+            sso_post=_location(role, POST),
+            slo_redirect=_endpoint(role, _LOGOUT, REDIRECT),
+            slo_post=_endpoint(role, _LOGOUT, POST),
+            endpoints_left_out=tuple(_endpoints_left_out(role)),
             signing=tuple(key for key in keys if isinstance(key, VerificationKey)),
             keys_left_out=tuple(key for key in keys if isinstance(key, KeyLeftOut)),
             valid_until=min(_instants(role), default=None),
@@ -154,32 +170,39 @@ def _idp_roles(entity: Element) -> Iterator[Element]:
             yield role
 
 
-def _endpoint(role: Element, service: str, binding: str) -> Endpoint | None:
-    """The first endpoint of that service and binding that a browser may be sent to."""
-    for element in role.iterchildren(name(MD, service)):
-        location = element.get("Location", "").strip()
-        if element.get("Binding") == binding and _is_web_url(location):
-            answer = element.get("ResponseLocation", "").strip()
-            return Endpoint(
-                location=location, response_location=answer if _is_web_url(answer) else location
-            )
-    return None
-
-
-def _location(role: Element, service: str, binding: str) -> str | None:
-    endpoint = _endpoint(role, service, binding)
+def _location(role: Element, binding: str) -> str | None:
+    endpoint = _endpoint(role, _SIGN_ON, binding)
     return endpoint.location if endpoint else None
 
 
-def _is_web_url(url: str) -> bool:
-    """https, or http on a loopback host: an assertion does not cross a network in the clear."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        return False
-    is_loopback = host in _LOOPBACK or host.endswith(".localhost")
-    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback))
+def _endpoint(role: Element, service: str, binding: str) -> Endpoint | None:
+    """The first endpoint of that service and binding that a browser may be sent to."""
+    for element in _services(role, service, binding):
+        location, answer = _address(element, "Location"), _address(element, "ResponseLocation")
+        if web_problem(location) is None:
+            has_own = web_problem(answer) is None
+            return Endpoint(location=location, response_location=answer if has_own else location)
+    return None
+
+
+def _endpoints_left_out(role: Element) -> Iterator[EndpointLeftOut]:
+    for service, binding in product((_SIGN_ON, _LOGOUT), (REDIRECT, POST)):
+        for element in _services(role, service, binding):
+            for attribute in ("Location", "ResponseLocation"):
+                location = _address(element, attribute)
+                problem = web_problem(location) if attribute in element.attrib else None
+                if problem is not None:
+                    yield EndpointLeftOut(service=service, location=location, problem=problem)
+
+
+def _services(role: Element, service: str, binding: str) -> Iterator[Element]:
+    for element in role.iterchildren(name(MD, service)):
+        if element.get("Binding") == binding:
+            yield element
+
+
+def _address(element: Element, attribute: str) -> str:
+    return element.get(attribute, "").strip()
 
 
 def _signing_keys(role: Element) -> Iterator[VerificationKey | KeyLeftOut]:

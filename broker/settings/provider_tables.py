@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from broker.model.pool import ProviderType
+from broker.model.urls import web_problem
 from broker.settings import rules, urls
 from broker.settings.kinds import Boolean, Choice, Text
 from broker.settings.members import Member, Table, table
 
 _PRESENT = Text(must=rules.not_empty)
-_FETCHED = Text(must=urls.web_problem)
+_FETCHED = Text(must=web_problem)
 
 SAML_OWN = (
     Member("EntityId", _PRESENT, "The broker's own. Which entity of the metadata is meant."),

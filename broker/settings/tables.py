@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 
 from broker.model.pool import Conformance, ProviderType, SigningAlgorithm
+from broker.model.urls import web_problem
 from broker.settings import rules, urls
 from broker.settings.client_table import CLIENT, NAME
 from broker.settings.kinds import Anything, Boolean, Choice, ListOf, MapOf, Number, Text, Whole
@@ -194,7 +195,7 @@ POOL = table(
                 "Organization",
                 Member("Name", Text(must=rules.not_empty), "Its name.", required=True),
                 Member("DisplayName", Text(must=rules.not_empty), "For people.", default="Name"),
-                Member("URL", Text(must=urls.web_problem), "Its site.", required=True),
+                Member("URL", Text(must=web_problem), "Its site.", required=True),
             )
         ),
         "The broker's own. Who runs the pool, for SAML providers to show.",

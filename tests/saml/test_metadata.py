@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import textwrap
 
 import pytest
@@ -210,11 +211,34 @@ def test_endpoints_by_binding() -> None:
         "ftp://idp",
         "https://",
         "https://[",
+        "https://idp.example.com/sso&#10;x",
+        "https://idp.example.com/s so",
+        "https://idp.example.com:99999/sso",
+        "https://idp.example.com:port/sso",
+        "https://somebody@idp.example.com/sso",
+        "https://idp.example.com\\@mallory.example/sso",
+        "https://idp.example.com/sso#here",
     ],
 )
-def test_a_browser_is_sent_to_https_only(location: str) -> None:
-    services = service("SingleSignOnService", REDIRECT, location)
-    assert refuses(entity(role(KEY + services))) == Reason.SAML_METADATA_NO_ENDPOINT
+def test_a_browser_is_sent_to_an_https_url_only(location: str) -> None:
+    """What is none counts as absent, beside a good one too, and is remembered."""
+    bad, good = (service("SingleSignOnService", POST, at) for at in (location, SSO + "/post"))
+    assert refuses(entity(role(KEY + bad))) == Reason.SAML_METADATA_NO_ENDPOINT
+    descriptor = read(entity(role(KEY + bad + good)))
+    assert (descriptor.sso_redirect, descriptor.sso_post) == (None, SSO + "/post")
+    (left_out,) = descriptor.endpoints_left_out
+    assert left_out.service == "SingleSignOnService"
+    assert left_out.location == html.unescape(location)
+    assert left_out.problem.startswith("must")
+
+
+def test_a_response_location_that_is_no_url_is_not_used_either() -> None:
+    logout = service("SingleLogoutService", REDIRECT, SLO, "http://idp.example.com/slo")
+    descriptor = read(entity(role(KEY + SIGN_ON + logout)))
+    assert descriptor.slo_redirect == Endpoint(location=SLO, response_location=SLO)
+    (left_out,) = descriptor.endpoints_left_out
+    assert left_out.location == "http://idp.example.com/slo"
+    assert "https" in left_out.problem
 
 
 @pytest.mark.parametrize(
