@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -21,6 +22,9 @@ FETCHERS = 2
 """Threads that fetch what nobody waits for."""
 
 
+_log = logging.getLogger(__name__)
+
+
 def in_background(work: Callable[[], None]) -> threading.Thread:
     """On a thread of its own, which keeps no process alive."""
     thread = threading.Thread(target=work, name="saml-metadata", daemon=True)
@@ -29,7 +33,8 @@ def in_background(work: Callable[[], None]) -> threading.Thread:
 
 
 def in_parallel(work: Callable[[str], None], items: Iterable[str]) -> None:
-    """A few at a time, on threads that keep no process alive; until all are done."""
+    """A few at a time, on threads that keep no process alive; until all are done. One that fails is
+    told of, and stops no other."""
     waiting = deque(items)
 
     def work_off() -> None:
@@ -38,7 +43,10 @@ def in_parallel(work: Callable[[str], None], items: Iterable[str]) -> None:
                 item = waiting.popleft()
             except IndexError:
                 return
-            work(item)
+            try:
+                work(item)
+            except Exception:  # noqa: BLE001  # the item's own, whatever it is
+                _log.exception("unexpected_error")
 
     for thread in [in_background(work_off) for _ in range(min(FETCHERS, len(waiting)))]:
         thread.join()

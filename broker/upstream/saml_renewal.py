@@ -113,17 +113,26 @@ class MetadataRenewal:
         try:
             answer = self.fetch(url, self._validators(sources))
             documents = None if answer.body is None else _documents(answer.body, sources)
-        except UpstreamError as error:
+        except Exception as fault:  # noqa: BLE001  # whatever it is, it is tried again later
             for source in sources:
-                self._failed(source, error)
+                self._failed(source, _as_refusal(fault))
             return
         for source in sources:
-            if documents is None:
-                self._still_stands(source)
-            elif (document := documents[source]) is None:
-                self._failed(source, _not_there(source))
-            else:
-                self._came(source, document, answer)
+            try:
+                self._renewed(source, documents, answer)
+            except Exception as fault:  # noqa: BLE001  # of this source: the others are renewed
+                self._failed(source, _as_refusal(fault))
+
+    def _renewed(
+        self, source: Source, documents: Mapping[Source, bytes | None] | None, answer: Fetched
+    ) -> None:
+        """Raises ``UpstreamError`` when the answer is no good for ``source``."""
+        if documents is None:
+            self._still_stands(source)
+        elif (document := documents[source]) is None:
+            raise refused(Reason.SAML_METADATA_ENTITY, source.entity_id or "", "other entities")
+        else:
+            self._came(source, document, answer)
 
     def _validators(self, sources: Collection[Source]) -> Validators:
         """Of the document that all the copies are from, if they are and all can be read."""
@@ -137,18 +146,14 @@ class MetadataRenewal:
         if copy is not None:
             try:
                 parse_idp_metadata(copy.document, source.entity_id)
-            except UpstreamError:
+            except Exception:  # noqa: BLE001  # what cannot be read is no copy, whatever it raises
                 return None
         return copy
 
     def _came(self, source: Source, document: bytes, answer: Fetched) -> None:
         now = self.clock.now()
-        try:
-            descriptor = parse_idp_metadata(document, source.entity_id)
-            _holds(descriptor, now)
-        except UpstreamError as error:
-            self._failed(source, error)
-            return
+        descriptor = parse_idp_metadata(document, source.entity_id)
+        _holds(descriptor, now)
         note = Note(
             tried_at=now,
             next_at=now + refresh_wait(descriptor, now, self.chance()),
@@ -215,8 +220,12 @@ def _documents(body: bytes, sources: Collection[Source]) -> Mapping[Source, byte
     return {s: body if s.entity_id is None else found.get(s.entity_id) for s in sources}
 
 
-def _not_there(source: Source) -> UpstreamError:
-    return refused(Reason.SAML_METADATA_ENTITY, source.entity_id or "", "other entities")
+def _as_refusal(fault: Exception) -> UpstreamError:
+    """A fault of ours is told with its trace, and counts as an answer that could not be read."""
+    if isinstance(fault, UpstreamError):
+        return fault
+    _log.error("unexpected_error", exc_info=fault)
+    return refused(Reason.SAML_METADATA_INVALID, "metadata", type(fault).__name__)
 
 
 def _holds(descriptor: IdpDescriptor, now: float) -> None:

@@ -19,6 +19,7 @@ from tests.kit.saml_idp import SamlIdp, Signing
 from tests.kit.saml_keys import key_pair
 from tests.kit.world import World, callback, make_world, saml_provider
 from tests.kit.wsgi import served
+from tests.saml.builders import certificate_of_version_6, rsa_key
 
 OLD, NEW, MALLORY = key_pair("idp"), key_pair("idp-next"), key_pair("mallory")
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -209,12 +210,18 @@ def an_error(story: Story) -> None:
     story.site.status = "500 Internal Server Error"
 
 
+def of_odd_certificates(story: Story) -> None:
+    good, odd = OLD.certificate_base64, certificate_of_version_6(rsa_key("idp"))
+    story.site.document = lambda: _SOME_IDP.metadata().replace(good, odd)
+
+
 def endless(story: Story) -> None:
     story.site.document = lambda: "<a>" * (1 << 20)
 
 
 @pytest.mark.parametrize(
-    "spoil", [a_page, an_error, another_entity, expired, without_keys, endless]
+    "spoil",
+    [a_page, an_error, another_entity, expired, without_keys, of_odd_certificates, endless],
 )
 def test_a_bad_answer_changes_nothing(story: Story, spoil: Callable[[Story], None]) -> None:
     entity_id = _SOME_IDP.entity_id

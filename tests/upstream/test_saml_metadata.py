@@ -10,7 +10,10 @@ import pytest
 
 from broker.model.errors import Reason, UpstreamError
 from broker.model.pool import IdentityProvider, OAuthSettings, ProviderType, UserPool
+from broker.saml.metadata import IdpDescriptor, parse_idp_metadata
+from broker.upstream import saml_renewal
 from broker.upstream.saml_copies import MetadataCopies, Source
+from broker.upstream.saml_flights import FETCHERS, in_parallel
 from broker.upstream.saml_metadata import LOOK_SECONDS, SamlMetadata
 from broker.upstream.saml_renewal import Fetched, Validators
 from broker.upstream.saml_schedule import (
@@ -409,6 +412,58 @@ class TestUpkeep:
         metadata.upkeep()
         metadata.upkeep()
         assert web.visits == 20
+
+    def test_a_fault_of_ours_with_one_stops_no_other(
+        self, installation: Installation, web: Web, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """More of them than there are threads; each counts as a fetch that failed."""
+
+        def faulty(url: str, known: Validators) -> Fetched:
+            fetched = web(url, known)
+            if "bad" in url:
+                raise LookupError
+            return fetched
+
+        metadata = replace(installation.process(), fetch=faulty)
+        names = [f"bad{n}" for n in range(FETCHERS + 1)] + ["good"]
+        metadata.watch([pool(*(provider(n, metadata_url=f"{URL}/{n}") for n in names))])
+        metadata.upkeep()
+        assert web.visits == len(names)
+        assert entity(metadata, provider("good", metadata_url=f"{URL}/good")) == "urn:idp"
+        bad = provider("bad0", metadata_url=f"{URL}/bad0")
+        assert reason(metadata, bad) == Reason.SAML_METADATA_INVALID
+        assert web.visits == len(names)
+        assert sorted(set(caplog.messages)) == ["saml_metadata_not_renewed", "unexpected_error"]
+
+    def test_a_fault_of_ours_with_one_of_an_aggregate_stops_no_other(
+        self, metadata: SamlMetadata, web: Web, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def faulty(document: bytes, entity_id: str | None) -> IdpDescriptor:
+            if entity_id == "urn:a":
+                raise LookupError
+            return parse_idp_metadata(document, entity_id)
+
+        monkeypatch.setattr(saml_renewal, "parse_idp_metadata", faulty)
+        web.answer = aggregate(document("urn:a"), document("urn:b"))
+        one, two = (provider(n, metadata_url=URL, entity_id=f"urn:{n}") for n in "ab")
+        metadata.watch([pool(one, two)])
+        metadata.upkeep()
+        assert entity(metadata, two) == "urn:b"
+        assert reason(metadata, one) == Reason.SAML_METADATA_INVALID
+
+    def test_whatever_goes_wrong_with_one_stops_no_other(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        done = []
+
+        def work(item: str) -> None:
+            if item == "bad":
+                raise LookupError
+            done.append(item)
+
+        in_parallel(work, ["bad"] * (FETCHERS + 1) + ["good"])
+        assert done == ["good"]
+        assert caplog.messages == ["unexpected_error"] * (FETCHERS + 1)
 
     def test_the_entities_of_one_aggregate_cost_one_fetch(
         self, metadata: SamlMetadata, web: Web, clock: ManualClock
