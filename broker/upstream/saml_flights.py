@@ -16,8 +16,10 @@ PATIENCE_SECONDS = 5.0
 """How long a sign-in waits for metadata that it cannot do without; the fetch itself goes on."""
 PATIENCE_WITH_COPY_SECONDS = 1.5
 HURRIED_AT_ONCE = 4
-"""Sign-ins that may wait because of an unknown key: whoever makes such keys up must not be able to
-keep all threads waiting, one for each provider."""
+"""Fetches that are waited for because of an unknown key: whoever makes such keys up must not be able
+to keep all threads waiting, for one provider after the other."""
+SEATS = 64
+"""Sign-ins that may wait for one such fetch: with a new key come all who sign in at that moment."""
 FETCHERS = 2
 """Threads that fetch what nobody waits for."""
 
@@ -52,6 +54,25 @@ def in_parallel(work: Callable[[str], None], items: Iterable[str]) -> None:
         thread.join()
 
 
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A fetch under way. A seat is not given back: the next fetch has seats of its own."""
+
+    over: Future[None] = field(default_factory=Future)
+    seats: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(SEATS))
+
+    def wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            self.over.result(timeout=seconds)
+
+    def wait_seated(self) -> bool:
+        """False: all seats are taken."""
+        if not self.seats.acquire(blocking=False):
+            return False
+        self.wait(PATIENCE_SECONDS)
+        return True
+
+
 @dataclass(kw_only=True)
 class Flights:
     """The fetches of one process, by URL."""
@@ -60,44 +81,48 @@ class Flights:
     landed: Callable[[str], None]
     """Told of each URL when its fetch is over, before those who wait for it."""
     later: Callable[[Callable[[], None]], object]
-    _under_way: dict[str, Future[None]] = field(default_factory=dict, init=False)
+    _under_way: dict[str, _Flight] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _hurried: threading.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
         self._hurried = threading.BoundedSemaphore(HURRIED_AT_ONCE)
 
-    def begin(self, url: str, *, hurried: bool = False) -> Future[None]:
+    def begin(self, url: str) -> _Flight:
         """The fetch under way, or one that begins now."""
         with self._lock:
             if (under_way := self._under_way.get(url)) is not None:
                 return under_way
-            flight = self._under_way[url] = Future()
-        self.later(lambda: self._fly(url, flight, hurried=hurried))
+            flight = self._under_way[url] = _Flight()
+        self.later(lambda: self._fly(url, flight, hurried=False))
         return flight
 
-    def _fly(self, url: str, flight: Future[None], *, hurried: bool) -> None:
+    def wait(self, url: str, *, has_copy: bool) -> None:
+        """Fetch, or go on without when it takes long."""
+        self.begin(url).wait(PATIENCE_WITH_COPY_SECONDS if has_copy else PATIENCE_SECONDS)
+
+    def hurry(self, url: str, *, may_begin: bool) -> bool:
+        """Wait, because of an unknown key, for the fetch under way; else, if ``may_begin``, for one that
+        begins now. False: there is neither, or too many wait for the like already."""
+        with self._lock:
+            under_way = self._under_way.get(url)
+            if under_way is None:
+                if not may_begin or not self._hurried.acquire(blocking=False):
+                    return False
+                flight = self._under_way[url] = _Flight()
+        if under_way is not None:
+            return under_way.wait_seated()
+        try:
+            self.later(lambda: self._fly(url, flight, hurried=True))
+            return flight.wait_seated()
+        finally:
+            self._hurried.release()
+
+    def _fly(self, url: str, flight: _Flight, *, hurried: bool) -> None:
         try:
             self.renewal.renew(url, hurried=hurried)
         finally:
             with self._lock:
                 del self._under_way[url]
             self.landed(url)
-            flight.set_result(None)
-
-    def wait(self, url: str, *, has_copy: bool) -> None:
-        """Fetch, or go on without when it takes long."""
-        seconds = PATIENCE_WITH_COPY_SECONDS if has_copy else PATIENCE_SECONDS
-        with suppress(TimeoutError):
-            self.begin(url).result(timeout=seconds)
-
-    def hurry(self, url: str) -> bool:
-        """Fetch because of an unknown key. False: too many wait for the like already."""
-        if not self._hurried.acquire(blocking=False):
-            return False
-        try:
-            with suppress(TimeoutError):
-                self.begin(url, hurried=True).result(timeout=PATIENCE_SECONDS)
-        finally:
-            self._hurried.release()
-        return True
+            flight.over.set_result(None)

@@ -132,19 +132,19 @@ class SamlMetadata:
     ) -> IdpDescriptor | None:
         """One with other keys than ``seen``, after a message was signed with none of those.
 
-        Fetched now if the last fetch is a while ago; None if that is too soon or brings nothing.
+        Whoever meets such a key while a fetch is under way waits for that one. Otherwise it is fetched now
+        if the last fetch is a while ago; None if that is too soon or brings nothing.
         """
         source = _source(provider)
         if source is None:
             return None
         user = User(pool_id, provider.name)
         self._catalogue.add(source, user)
+        # Asked first: what a fetch that ends in between has brought is found then.
+        may_begin = self._renewal.may_hurry(source)
         found = self._copied(user, provider, source)
-        if (
-            not _has_new_keys(found, seen)
-            and self._renewal.may_hurry(source)
-            and self._flights.hurry(source.url)
-        ):
+        is_new = _has_new_keys(found, seen)
+        if not is_new and self._flights.hurry(source.url, may_begin=may_begin):
             found = self._copied(user, provider, source)
         return found.descriptor if found and _has_new_keys(found, seen) else None
 

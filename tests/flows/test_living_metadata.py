@@ -6,7 +6,9 @@ clock that is moved. A sign-in goes through all of the broker, with a Response t
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 
 from broker import settings, wiring
 from broker.app import create_app
+from broker.upstream import saml_flights
 from tests.kit.metadata_site import MetadataSite
 from tests.kit.saml_idp import SamlIdp, Signing
 from tests.kit.saml_keys import key_pair
@@ -77,6 +80,22 @@ class Story:
         form = world.idp.post(request, signing=Signing(pair=signed_by))  # type: ignore[arg-type]  # a KeyPair
         answer = callback(browser.post("/saml2/idpresponse", form))
         return "code" in answer
+
+
+def held_up(world: World) -> tuple[threading.Semaphore, threading.Event]:
+    """What counts those who hurry for metadata, and what lets the fetch begin."""
+    flights = world.broker.saml_logouts.metadata._flights  # type: ignore[attr-defined]  # the port hides it
+    arrived, go, hurry = threading.Semaphore(0), threading.Event(), flights.hurry
+
+    def counted(url: str, *, may_begin: bool) -> bool:
+        arrived.release()
+        return hurry(url, may_begin=may_begin)
+
+    def held(work: Callable[[], None]) -> None:
+        saml_flights.in_background(lambda: go.wait(60) and work())
+
+    flights.hurry, flights.later = counted, held
+    return arrived, go
 
 
 class _SomeClock:
@@ -143,6 +162,29 @@ def test_a_roll_over_nobody_announced(story: Story) -> None:
     story.keys = (NEW,)
     assert story.signs_in(one, signed_by=NEW)
     assert story.signs_in(two, signed_by=NEW)
+    assert story.site.visits == 2
+
+
+@pytest.mark.parametrize("people", [8, 30])
+def test_all_who_come_with_the_new_key_wait_for_the_one_fetch(
+    story: Story, people: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The metadata takes its time until all of them are there."""
+    monkeypatch.setattr(saml_flights, "PATIENCE_SECONDS", 600)
+    world = story.worker()
+    assert story.signs_in(world)
+    world.clock.advance(MINUTE)
+    story.keys = (NEW,)
+    arrived, go = held_up(world)
+    with ThreadPoolExecutor(people) as browsers:
+        try:
+            outcomes = [
+                browsers.submit(story.signs_in, world, signed_by=NEW) for _ in range(people)
+            ]
+            assert all(arrived.acquire(timeout=60) for _ in outcomes)
+        finally:
+            go.set()
+        assert all(outcome.result() for outcome in outcomes)
     assert story.site.visits == 2
 
 

@@ -11,9 +11,9 @@ import pytest
 from broker.model.errors import Reason, UpstreamError
 from broker.model.pool import IdentityProvider, OAuthSettings, ProviderType, UserPool
 from broker.saml.metadata import IdpDescriptor, parse_idp_metadata
-from broker.upstream import saml_renewal
+from broker.upstream import saml_flights, saml_renewal
 from broker.upstream.saml_copies import MetadataCopies, Source
-from broker.upstream.saml_flights import FETCHERS, in_parallel
+from broker.upstream.saml_flights import FETCHERS, SEATS, in_parallel
 from broker.upstream.saml_metadata import LOOK_SECONDS, SamlMetadata
 from broker.upstream.saml_renewal import Fetched, Validators
 from broker.upstream.saml_schedule import (
@@ -592,6 +592,31 @@ class TestUnknownKeys:
         for thread in threads:
             thread.join(10)
         assert web.visits == 6 + 4
+
+    def test_only_so_many_wait_for_one_fetch(
+        self,
+        metadata: SamlMetadata,
+        clock: ManualClock,
+        later: Later,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        metadata.of(POOL, REMOTE)
+        clock.advance(HURRY_SECONDS)
+        monkeypatch.setattr(saml_flights, "PATIENCE_SECONDS", 0)
+        later.at_once = False
+        waited = [metadata._flights.hurry(URL, may_begin=True) for _ in range(SEATS + 1)]
+        assert waited == [True] * SEATS + [False]
+        assert len(later.work) == 1
+
+    def test_one_that_is_under_way_is_waited_for_when_none_may_begin(
+        self, metadata: SamlMetadata, later: Later, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(saml_flights, "PATIENCE_SECONDS", 0)
+        later.at_once = False
+        assert not metadata._flights.hurry(URL, may_begin=False)
+        metadata._flights.begin(URL)
+        assert metadata._flights.hurry(URL, may_begin=False)
+        assert len(later.work) == 1
 
 
 class TestCalled:
