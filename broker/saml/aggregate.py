@@ -46,12 +46,30 @@ def excerpts(document: bytes, entity_ids: Collection[str]) -> dict[str, bytes]:
     return {name: etree.tostring(holder) for name, holder in found.items()}
 
 
+def stated_entity_id(document: bytes) -> str | None:
+    """What the one entity of ``document`` is called, without reading on. None: it is no such document."""
+    try:
+        _, root = next(_events(document, "start"))
+    except (StopIteration, etree.XMLSyntaxError, ValueError):
+        return None
+    return root.get("entityID") if root.tag == ENTITY else None
+
+
 def _entities(document: bytes) -> Iterator[Element]:
     """Each entity, complete; the one before is forgotten by then."""
-    events = etree.iterparse(
+    for _, element in _events(document, "end", tag=(ENTITY, ENTITIES)):
+        if element.tag == ENTITY:
+            yield element
+        _forget(element)
+
+
+def _events(
+    document: bytes, event: str, *, tag: tuple[str, ...] | None = None
+) -> Iterator[tuple[str, Element]]:
+    parser = etree.iterparse(
         BytesIO(document),
-        events=("end",),
-        tag=(ENTITY, ENTITIES),
+        events=(event,),
+        tag=tag,
         resolve_entities=False,
         load_dtd=False,
         dtd_validation=False,
@@ -61,10 +79,7 @@ def _entities(document: bytes) -> Iterator[Element]:
         recover=False,
         collect_ids=False,
     )
-    for _, element in cast("Iterator[tuple[str, Element]]", events):
-        if element.tag == ENTITY:
-            yield element
-        _forget(element)
+    return cast("Iterator[tuple[str, Element]]", parser)
 
 
 def _forget(element: Element) -> None:

@@ -28,6 +28,9 @@ SESSION_INDEX = name(SAMLP, "SessionIndex")
 MAX_AGE = 360
 """How long ago a request without NotOnOrAfter may have been issued."""
 
+MAX_ENTITY_ID = 1024
+"""Characters (core 8.3.6)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
@@ -107,12 +110,16 @@ def read_logout_request(encoded: str, expected: LogoutExpectations) -> LogoutReq
 
 
 def claimed_issuer(encoded: str) -> str | None:
-    """Who a message says it is from, to choose the keys it has to verify with; not to be believed."""
+    """Who a message says it is from, to choose the keys it has to verify with; not to be believed.
+
+    None: nobody, or a name that is longer than an entity's may be (core 8.3.6).
+    """
     try:
         issuers = children(parse(decoded(encoded)), ISSUER)
-        return simple_text(issuers[0]) if len(issuers) == 1 else None
+        issuer = simple_text(issuers[0]) if len(issuers) == 1 else ""
     except (UpstreamError, XmlError):
         return None
+    return issuer if 0 < len(issuer) <= MAX_ENTITY_ID else None
 
 
 def _verified(encoded: str, tag: str, expected: LogoutExpectations) -> Element:

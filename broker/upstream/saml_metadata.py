@@ -9,13 +9,11 @@ processes of the machine share, are the memory behind it.
 from __future__ import annotations
 
 import random
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from html import escape
 from pathlib import Path
 
 from broker.model.errors import Reason, UpstreamError
@@ -26,6 +24,7 @@ from broker.saml.refusal import refused
 from broker.upstream import saml_expiry, saml_file
 from broker.upstream.saml_copies import MetadataCopies, Source
 from broker.upstream.saml_flights import Flights, in_background, in_parallel
+from broker.upstream.saml_names import ProviderNames
 from broker.upstream.saml_renewal import Catalogue, Fetch, MetadataRenewal, User
 
 CAPACITY = 2_000
@@ -60,14 +59,13 @@ class SamlMetadata:
     chance: Callable[[], float] = random.random
     _kept: OrderedDict[User, _Kept] = field(default_factory=OrderedDict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
-    _entity_ids: dict[User, str] = field(default_factory=dict, init=False)
-    """Of every descriptor that was ever in memory."""
     _next: dict[str, float] = field(default_factory=dict, init=False)
     """By URL: when to see whether it is due."""
 
     def __post_init__(self) -> None:
         self._copies = MetadataCopies(directory=self.directory)
         self._catalogue = Catalogue()
+        self._names = ProviderNames(document=self._document, clock=self.clock)
         self._renewal = MetadataRenewal(
             fetch=self.fetch,
             copies=self._copies,
@@ -94,38 +92,38 @@ class SamlMetadata:
         """The descriptor if it is here already: in memory, configured, or as a copy. Asks nobody."""
         user, source = User(pool_id, provider.name), _source(provider)
         kept = self._find(user)
-        if kept is None and source is not None:
-            kept = self._copied(user, provider, source)
+        if source is not None:
+            kept = self._newest(user, provider, source, kept)
         elif kept is None:
             with suppress(UpstreamError):
                 kept = self._configured(user, provider)
         return None if kept is None else kept.descriptor
 
     def called(self, pool: UserPool, entity_id: str) -> Iterator[IdentityProvider]:
-        """The pool's providers of this name, as far as it is known here. Asks nobody.
-
-        Anybody can send a message that makes us look for its sender, so names are remembered, and
-        of documents not read yet only those are read that have the name in them.
-        """
+        """The pool's providers of this name that can be used, as far as is known here. Asks nobody."""
+        if not entity_id:
+            return
         for provider in pool.providers.values():
             if provider.type is not ProviderType.SAML:
                 continue
-            known = self._entity_ids.get(User(pool.id, provider.name))
-            if known is None and self._mentions(provider, entity_id):
-                descriptor = self.held(pool.id, provider)
-                known = None if descriptor is None else descriptor.entity_id
-            if known == entity_id:
+            user = User(pool.id, provider.name)
+            if self._names.of(user, provider) != entity_id:
+                continue
+            descriptor = self.held(pool.id, provider)
+            if descriptor is None:
+                self._names.miss(user)
+            elif descriptor.entity_id == entity_id:
                 yield provider
 
-    def _mentions(self, provider: IdentityProvider, entity_id: str) -> bool:
-        source, document = _source(provider), b""
-        if source is None:
-            with suppress(UpstreamError):
-                document = saml_file.document(_settings(provider))
-        elif (copy := self._copies.find(source)) is not None:
-            document = copy.document
-        names = b"|".join(re.escape(n.encode()) for n in (entity_id, escape(entity_id)))
-        return re.search(rb"""\bentityID\s*=\s*["'](?:%b)["']""" % names, document) is not None
+    def _document(self, provider: IdentityProvider) -> bytes | None:
+        """The metadata as configured, or as a copy. Asks nobody."""
+        source = _source(provider)
+        if source is not None:
+            copy = self._copies.find(source)
+            return None if copy is None else copy.document
+        with suppress(UpstreamError):
+            return saml_file.document(_settings(provider))
+        return None
 
     def newer(
         self, pool_id: str, provider: IdentityProvider, seen: IdpDescriptor
@@ -184,7 +182,7 @@ class SamlMetadata:
         with self._lock:
             self._kept[user] = kept
             self._kept.move_to_end(user)
-            self._entity_ids[user] = kept.descriptor.entity_id
+            self._names.learn(user, kept.descriptor.entity_id)
             if len(self._kept) > self.capacity:
                 self._kept.popitem(last=False)
         return kept
@@ -194,6 +192,7 @@ class SamlMetadata:
         with self._lock:
             for source in self._catalogue.at(url):
                 for user in self._catalogue.users_of(source):
+                    self._names.forget(user)
                     if (kept := self._kept.get(user)) is not None:
                         self._kept[user] = replace(kept, look_at=0.0)
 
@@ -230,13 +229,24 @@ class SamlMetadata:
         source = _source(kept.provider)
         if source is None:
             return self._keep(user, self._reported(user, kept))
-        note = self._copies.note(source)
-        if note is not None and note.digest != kept.digest:
-            kept = self._copied(user, kept.provider, source) or kept
-        self._keep(user, replace(kept, look_at=self.clock.now() + LOOK_SECONDS))
+        newest = self._newest(user, kept.provider, source, kept) or kept
         if self._renewal.is_due(source):
             self._flights.begin(source.url)
-        return kept
+        return newest
+
+    def _newest(
+        self, user: User, provider: IdentityProvider, source: Source, kept: _Kept | None
+    ) -> _Kept | None:
+        """``kept``, or what there is on disk if it is time to look there."""
+        now = self.clock.now()
+        if kept is None:
+            return self._copied(user, provider, source)
+        if kept.look_at > now:
+            return kept
+        note = self._copies.note(source)
+        if note is not None and note.digest != kept.digest:
+            kept = self._copied(user, provider, source) or kept
+        return self._keep(user, replace(kept, look_at=now + LOOK_SECONDS))
 
     def _reported(self, user: User, kept: _Kept) -> _Kept:
         now = self.clock.now()

@@ -7,6 +7,7 @@ clock that is moved. A sign-in goes through all of the broker, with a Response t
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,11 +17,12 @@ import pytest
 
 from broker import settings, wiring
 from broker.app import create_app
-from broker.upstream import saml_flights
+from broker.saml.xml import SAML
+from broker.upstream import saml_file, saml_flights
 from tests.kit.metadata_site import MetadataSite
 from tests.kit.saml_idp import SamlIdp, Signing
 from tests.kit.saml_keys import key_pair
-from tests.kit.world import World, callback, make_world, saml_provider
+from tests.kit.world import WEB, World, callback, make_world, saml_provider
 from tests.kit.wsgi import served
 from tests.saml.builders import certificate_of_version_6, rsa_key
 
@@ -300,3 +302,22 @@ def test_one_of_a_federation(story: Story) -> None:
     world.clock.advance(6 * HOUR)
     wiring.keep_up(world.broker)
     assert story.signs_in(world, signed_by=NEW)
+
+
+def test_logout_requests_of_nobody_are_not_looked_up_in_documents(
+    tmp_path: Path, certs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody can post them: the first one may cost a look at every provider, those after it nothing."""
+    idps = [replace(_SOME_IDP, entity_id=f"https://idp{n}.example") for n in range(20)]
+    providers = [saml_provider(idp, f"Corp{n}") for n, idp in enumerate(idps)]
+    names = [provider["ProviderName"] for provider in providers]
+    clients = [{**WEB, "SupportedIdentityProviders": names}]
+    world = make_world(tmp_path, certs, providers=providers, clients=clients)
+    looks, text = [], saml_file.document
+    monkeypatch.setattr(saml_file, "document", lambda s: looks.append(s) or text(s))
+    for issuer, so_far in (("x" * 74_000, 0), ("urn:a", 20), ("urn:b", 20), ("urn:c", 20)):
+        message = f'<a><Issuer xmlns="{SAML}">{issuer}</Issuer></a>'
+        form = {"SAMLRequest": b64encode(message.encode()).decode()}
+        assert world.browser().post("/saml2/logout", form).status_code == 400
+        assert len(looks) == so_far
+    world.close()

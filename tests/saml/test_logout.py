@@ -211,7 +211,10 @@ def test_a_request_without_end_is_good_for_minutes() -> None:
 
 def test_who_a_message_says_it_is_from() -> None:
     assert claimed_issuer(encoded(request())) == IDP
-    for value in ("", "!", encoded("<a/>"), encoded(request(issuer=""))):
+    longest = "urn:" + "x" * 1020
+    assert claimed_issuer(encoded(request().replace(IDP, longest))) == longest
+    too_long = encoded(request().replace(IDP, longest + "x"))
+    for value in ("", "!", encoded("<a/>"), encoded(request(issuer="")), too_long):
         assert claimed_issuer(value) is None
 
 

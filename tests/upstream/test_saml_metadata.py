@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from broker.model.errors import Reason, UpstreamError
-from broker.model.pool import IdentityProvider, OAuthSettings, ProviderType, UserPool
+from broker.model.pool import IdentityProvider, OAuthSettings, ProviderType, SamlSettings, UserPool
 from broker.saml.metadata import IdpDescriptor, parse_idp_metadata
-from broker.upstream import saml_flights, saml_renewal
-from broker.upstream.saml_copies import MetadataCopies, Source
+from broker.upstream import saml_file, saml_flights, saml_renewal
+from broker.upstream.saml_copies import Copy, MetadataCopies, Source
 from broker.upstream.saml_flights import FETCHERS, SEATS, in_parallel
 from broker.upstream.saml_metadata import LOOK_SECONDS, SamlMetadata
+from broker.upstream.saml_names import LOOK_AGAIN_SECONDS
 from broker.upstream.saml_renewal import Fetched, Validators
 from broker.upstream.saml_schedule import (
     HURRY_SECONDS,
@@ -629,12 +630,13 @@ class TestCalled:
         return [each.name for each in found]
 
     def test_configured_and_copied_ones_are_found_without_asking_anybody(
-        self, installation: Installation, metadata: SamlMetadata, web: Web
+        self, installation: Installation, metadata: SamlMetadata, web: Web, clock: ManualClock
     ) -> None:
         assert self.names(metadata, "urn:local?a=1&b=2") == ["Local"]
         assert self.names(metadata, "urn:idp") == []
         assert web.visits == 0
         entity(installation.process())
+        clock.advance(LOOK_AGAIN_SECONDS)
         assert self.names(metadata, "urn:idp") == ["Corp"]
         assert web.visits == 1
 
@@ -644,9 +646,92 @@ class TestCalled:
         entity(metadata)
         assert self.names(metadata, name) == []
 
-    def test_what_does_not_mention_the_name_is_not_read(self, metadata: SamlMetadata) -> None:
+    def test_documents_are_not_read_for_their_name(self, metadata: SamlMetadata) -> None:
         assert self.names(metadata, "urn:nobody") == []
         assert not metadata._kept
+
+    @pytest.fixture
+    def looks(self, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+        """Everything that is read from a disk or out of the configuration."""
+        looks: list[object] = []
+        find, text = MetadataCopies.find, saml_file.document
+
+        def counted_find(copies: MetadataCopies, source: Source) -> Copy | None:
+            looks.append(source)
+            return find(copies, source)
+
+        def counted_text(settings: SamlSettings) -> bytes:
+            looks.append(settings)
+            return text(settings)
+
+        monkeypatch.setattr(MetadataCopies, "find", counted_find)
+        monkeypatch.setattr(saml_file, "document", counted_text)
+        return looks
+
+    def tenants(self, folder: Path) -> UserPool:
+        """A pool as there are 34 when 10,000 providers share a broker: of all kinds."""
+        path = folder / "idp.xml"
+        path.write_text(document("urn:file"))
+        kinds: list[dict[str, object]] = [
+            {"metadata_xml": document("urn:text")},
+            {"metadata_xml": document("urn:named"), "entity_id": "urn:named"},
+            {"metadata_xml": aggregate(document("urn:only"))},
+            {"metadata_xml": "<nonsense"},
+            {"metadata_path": str(path)},
+            {"metadata_path": "/nowhere/at/all"},
+            {"metadata_url": "https://unreachable.example"},
+        ]
+        return pool(
+            *(provider(f"P{n}-{k}", **kind) for n in range(42) for k, kind in enumerate(kinds))
+        )
+
+    def test_a_document_is_looked_at_once_whatever_is_asked_for(
+        self, metadata: SamlMetadata, looks: list[object], clock: ManualClock, tmp_path: Path
+    ) -> None:
+        tenants = self.tenants(tmp_path)
+        assert list(metadata.called(tenants, "urn:nobody")) == []
+        assert len(looks) == 42 * 6
+        for n in range(5):
+            assert list(metadata.called(tenants, f"urn:nobody {n}")) == []
+        assert len(looks) == 42 * 6
+        clock.advance(LOOK_AGAIN_SECONDS)
+        assert list(metadata.called(tenants, "urn:nobody")) == []
+        assert len(looks) == 42 * 8, "those that were not there, again"
+
+    @pytest.mark.parametrize("entity_id", ["urn:text", "urn:named", "urn:only", "urn:file"])
+    def test_all_kinds_are_found(
+        self, metadata: SamlMetadata, tmp_path: Path, entity_id: str
+    ) -> None:
+        assert len(list(metadata.called(self.tenants(tmp_path), entity_id))) == 42
+
+    def test_one_that_cannot_be_used_is_not_tried_for_every_message(
+        self, metadata: SamlMetadata, looks: list[object], clock: ManualClock
+    ) -> None:
+        text = document("urn:a").replace("X509Certificate", "Nothing")
+        tenants = pool(provider("Keyless", metadata_xml=text, entity_id="urn:a"))
+        for _ in range(3):
+            assert list(metadata.called(tenants, "urn:a")) == []
+        assert len(looks) == 1
+        clock.advance(LOOK_AGAIN_SECONDS)
+        assert list(metadata.called(tenants, "urn:a")) == []
+        assert len(looks) == 2
+
+    def test_what_is_fetched_later_is_found_then(
+        self, installation: Installation, metadata: SamlMetadata, web: Web, clock: ManualClock
+    ) -> None:
+        """At once by the process that fetched it, within a minute by the others."""
+        other = installation.process()
+        for process in (metadata, other):
+            assert self.names(process, "urn:idp") == []
+        metadata.watch([pool(REMOTE)])
+        metadata.upkeep()
+        assert self.names(metadata, "urn:idp") == ["Corp"]
+        clock.advance(LOOK_AGAIN_SECONDS)
+        assert self.names(other, "urn:idp") == ["Corp"]
+        web.answer = document("urn:new")
+        clock.advance(REFRESH_SECONDS)
+        metadata.upkeep()
+        assert self.names(metadata, "urn:new") == ["Corp"]
 
 
 def test_a_document_says_how_long_it_is_good_for(
