@@ -17,7 +17,14 @@ from lxml import etree
 from broker.model.errors import Reason
 from broker.saml.metadata import ENTITIES, ENTITY
 from broker.saml.refusal import refused
-from broker.saml.xml import MAX_DEPTH, MD, Element
+from broker.saml.xml import MAX_DEPTH, MD, METADATA, Element
+
+MAX_ENTITY_BYTES = 4 * METADATA.elements
+"""Of one entity, or of what stands between two. An element takes four bytes at least, so the tree of
+such an entity is one that may be read."""
+
+_AMBIGUOUS = 2
+"""So many entities of one name are as bad as more."""
 
 _INHERITED = ("validUntil", "cacheDuration")
 
@@ -26,7 +33,7 @@ def excerpts(document: bytes, entity_ids: Collection[str]) -> dict[str, bytes]:
     """Of an aggregate, a document for each of ``entity_ids`` that is in it. Metadata of one entity
     is no aggregate: there it is the document itself, whatever its name.
 
-    Raises ``UpstreamError`` when it is no XML.
+    Raises ``UpstreamError`` when it is no XML, or has an entity of megabytes.
     """
     if b"<!DOCTYPE" in document:
         raise refused(Reason.SAML_METADATA_INVALID, "no DTD", "a DTD")
@@ -37,8 +44,9 @@ def excerpts(document: bytes, entity_ids: Collection[str]) -> dict[str, bytes]:
                 return dict.fromkeys(entity_ids, document)
             name = entity.get("entityID", "")
             if name in entity_ids:
-                found.setdefault(name, etree.Element(ENTITIES, nsmap={"md": MD}))
-                _copy(entity, into=found[name])
+                holder = found.setdefault(name, etree.Element(ENTITIES, nsmap={"md": MD}))
+                if len(holder) < _AMBIGUOUS:
+                    _copy(entity, into=holder)
     except (etree.XMLSyntaxError, ValueError) as fault:
         raise refused(
             Reason.SAML_METADATA_INVALID, "a well-formed XML document", str(fault)[:120]
@@ -49,7 +57,7 @@ def excerpts(document: bytes, entity_ids: Collection[str]) -> dict[str, bytes]:
 def stated_entity_id(document: bytes) -> str | None:
     """What the one entity of ``document`` is called, without reading on. None: it is no such document."""
     try:
-        _, root = next(_events(document, "start"))
+        _, root = next(_events(BytesIO(document), "start"))
     except (StopIteration, etree.XMLSyntaxError, ValueError):
         return None
     return root.get("entityID") if root.tag == ENTITY else None
@@ -57,17 +65,32 @@ def stated_entity_id(document: bytes) -> str | None:
 
 def _entities(document: bytes) -> Iterator[Element]:
     """Each entity, complete; the one before is forgotten by then."""
-    for _, element in _events(document, "end", tag=(ENTITY, ENTITIES)):
+    source = _Source(document)
+    for _, element in _events(source, "end", tag=(ENTITY, ENTITIES)):
+        source.done = source.tell()
         if element.tag == ENTITY:
             yield element
         _forget(element)
 
 
+class _Source(BytesIO):
+    """Hands out the document as long as its entities end in time: before they do, nothing is forgotten."""
+
+    done = 0
+    """As far it was read when the last entity had ended."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() - self.done > MAX_ENTITY_BYTES:
+            expected = f"entities of at most {MAX_ENTITY_BYTES} bytes"
+            raise refused(Reason.SAML_METADATA_INVALID, expected, "a larger one")
+        return super().read(size)
+
+
 def _events(
-    document: bytes, event: str, *, tag: tuple[str, ...] | None = None
+    source: BytesIO, event: str, *, tag: tuple[str, ...] | None = None
 ) -> Iterator[tuple[str, Element]]:
     parser = etree.iterparse(
-        BytesIO(document),
+        source,
         events=(event,),
         tag=tag,
         resolve_entities=False,

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.model.errors import Reason, UpstreamError
+from broker.saml import aggregate
 from broker.saml.aggregate import _entities, excerpts
 from broker.saml.metadata import parse_idp_metadata
 from tests.saml import builders
@@ -64,6 +65,28 @@ def test_one_that_stands_twice_stays_ambiguous() -> None:
     with pytest.raises(UpstreamError) as error:
         parse_idp_metadata(excerpts(whole, {"urn:a"})["urn:a"], "urn:a")
     assert error.value.reason == Reason.SAML_METADATA_ENTITY
+
+
+def test_one_that_stands_often_is_not_taken_as_often() -> None:
+    found = excerpts(group(*[entity("urn:a")] * 50).encode(), {"urn:a"})
+    assert found["urn:a"].count(b"<md:EntityDescriptor") == 2
+
+
+@pytest.mark.parametrize("padding", ["<a/>", "<!--b-->", '<a b="" c="" d=""/>'])
+def test_one_huge_entity_is_refused_before_its_tree_stands_in_memory(
+    padding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it is filled with. Reading stops there: the end of the document is no XML any more."""
+    monkeypatch.setattr(aggregate, "MAX_ENTITY_BYTES", 200_000)
+    fitting, huge = (
+        entity(name).replace("</md:IDPSSODescriptor>", f"{padding * times}</md:IDPSSODescriptor>")
+        for name, times in (("urn:a", 150_000 // len(padding)), ("urn:b", 300_000 // len(padding)))
+    )
+    assert set(excerpts(group(*[fitting] * 4).encode(), {"urn:a"})) == {"urn:a"}
+    with pytest.raises(UpstreamError) as refusal:
+        excerpts(group(fitting, huge, "<half").encode(), {"urn:a"})
+    assert refusal.value.reason == Reason.SAML_METADATA_INVALID
+    assert refusal.value.expected == "entities of at most 200000 bytes"
 
 
 def test_metadata_of_one_entity_is_itself() -> None:

@@ -555,8 +555,8 @@ class TestUnknownKeys:
         self, metadata: SamlMetadata, web: Web, clock: ManualClock
     ) -> None:
         named = provider(metadata_url=URL, entity_id="urn:idp")
-        padding = "<!--" + "x" * (3 << 20) + "-->"
-        web.answer = aggregate(padding, document())
+        padding = ["<!--" + "x" * (1 << 20) + "-->" + document("urn:other")] * 3
+        web.answer = aggregate(*padding, document())
         old = metadata.of(POOL, named)
         clock.advance(4 * HURRY_SECONDS - 1)
         metadata.newer(POOL, named, old)
