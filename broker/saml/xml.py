@@ -40,18 +40,22 @@ MAX_CANONICAL_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much document is read. ``lookups`` bounds the product of elements and namespace
-    declarations, since c14n may look at every declaration in scope for every element."""
+    """How much document is read. ``attributes`` counts equals signs, wherever they stand. ``lookups``
+    bounds the product of elements and namespace declarations, since c14n may look at every declaration
+    in scope for every element."""
 
     elements: int
+    attributes: int
     declarations: int
     lookups: int
 
 
-MESSAGE = Limits(elements=6_000, declarations=1_024, lookups=2_000_000)
+MESSAGE = Limits(elements=6_000, attributes=100_000, declarations=1_024, lookups=2_000_000)
 """Above anything that 100,000 characters of base64 can hold and still mean something."""
 
-METADATA = Limits(elements=500_000, declarations=100_000, lookups=1_000_000_000)
+METADATA = Limits(
+    elements=500_000, attributes=2_000_000, declarations=100_000, lookups=1_000_000_000
+)
 """Metadata comes from the administrator, and may be the aggregate of a federation."""
 
 
@@ -203,6 +207,8 @@ def _is_within(limits: Limits, data: bytes) -> None:
     opened = data.count(b"<") - data.count(b"</")
     if opened > limits.elements:
         raise XmlError(f"at most {limits.elements} elements", str(opened))
+    if data.count(b"=") > limits.attributes:
+        raise XmlError(f"at most {limits.attributes} attributes", "more")
     declared = data.count(b"xmlns")
     if declared > limits.declarations or opened * declared > limits.lookups:
         raise XmlError("fewer namespace declarations", f"{declared} over {opened} elements")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -84,6 +85,14 @@ def test_attributes_of_one_element_are_bounded() -> None:
     xml.parse(crowded(128))
     with pytest.raises(xml.XmlError, match="attributes"):
         xml.parse(crowded(129))
+
+
+def test_attributes_of_all_elements_are_bounded_before_they_are_read() -> None:
+    """Each takes a hundred bytes of memory for five of the document; this one is not even well formed."""
+    limits = replace(xml.METADATA, attributes=1000)
+    xml.parse(b"<a>" + b'<b c="" d=""/>' * 500 + b"</a>", limits)
+    with pytest.raises(xml.XmlError, match="at most 1000 attributes"):
+        xml.parse(b"<a>" + b'<b c="" d=""/>' * 501, limits)
 
 
 def test_namespace_declarations_are_bounded() -> None:
