@@ -7,13 +7,22 @@ lets its last certificate run out is about to change it, and that wants preparin
 from __future__ import annotations
 
 import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from broker.saml.instant import write_instant
 from broker.saml.metadata import IdpDescriptor
 from broker.upstream.saml_copies import MetadataCopies
 
 WARNING_DAYS = 30
+AT_ONCE_BYTES = 1 << 20
+"""So much metadata is read in one go of the rounds: that of thousands of providers takes seconds."""
+
 _DAY = 86400
+_LEAST_BYTES = 1024
+"""What one look counts for at least."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -51,3 +60,31 @@ def _news(descriptor: IdpDescriptor, now: float) -> tuple[str, float] | None:
     if last <= now + WARNING_DAYS * _DAY:
         return "saml_certificates_expire", last
     return None
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Looks at every provider once a day, used or not: a little at a time, and nobody waits for it."""
+
+    _waiting: deque[tuple[float, Callable[[], int]]] = field(default_factory=deque)
+    """Each with the time from which it is due, the longest waiting first."""
+
+    def add(self, look: Callable[[], int]) -> None:
+        """``look`` answers how many bytes it read. It is due at once."""
+        self._waiting.append((0.0, look))
+
+    def go_on(self, now: float) -> None:
+        """To be called about once a minute. What fails is told of, and stops nothing."""
+        left = AT_ONCE_BYTES
+        while left > 0 and self._waiting and self._waiting[0][0] <= now:
+            _, look = self._waiting.popleft()
+            self._waiting.append((now + _DAY, look))
+            left -= max(_attempt(look), _LEAST_BYTES)
+
+
+def _attempt(look: Callable[[], int]) -> int:
+    try:
+        return look()
+    except Exception:  # noqa: BLE001  # of one provider, whatever it is
+        _log.exception("unexpected_error")
+        return 0

@@ -17,7 +17,11 @@ _LARGE = 1 << 20
 
 def descriptor(settings: SamlSettings) -> IdpDescriptor:
     """Raises ``UpstreamError``."""
-    whole, entity_id = document(settings), settings.entity_id
+    return read(document(settings), settings.entity_id)
+
+
+def read(whole: bytes, entity_id: str | None) -> IdpDescriptor:
+    """A large aggregate is read as a stream. Raises ``UpstreamError``."""
     if entity_id is None or len(whole) < _LARGE:
         return parse_idp_metadata(whole, entity_id)
     excerpt = excerpts(whole, {entity_id}).get(entity_id)

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from broker.model.errors import Reason, UpstreamError
@@ -65,6 +66,7 @@ class SamlMetadata:
     def __post_init__(self) -> None:
         self._copies = MetadataCopies(directory=self.directory)
         self._catalogue = Catalogue()
+        self._rounds = saml_expiry.Rounds()
         self._names = ProviderNames(document=self._document, clock=self.clock)
         self._renewal = MetadataRenewal(
             fetch=self.fetch,
@@ -149,18 +151,23 @@ class SamlMetadata:
     # What happens behind the back of the sign-ins.
 
     def watch(self, pools: Iterable[UserPool]) -> None:
-        """Keep the metadata of these pools' providers fetched, used or not: see ``upkeep``."""
+        """Look after these pools' providers, used or not: see ``upkeep``."""
         for pool in pools:
             for provider in pool.providers.values():
-                source = _source(provider) if provider.type is ProviderType.SAML else None
+                if provider.type is not ProviderType.SAML:
+                    continue
+                user, source = User(pool.id, provider.name), _source(provider)
+                self._rounds.add(partial(self._report_on, user, provider))
                 if source is not None:
-                    self._catalogue.add(source, User(pool.id, provider.name))
+                    self._catalogue.add(source, user)
 
     def upkeep(self) -> None:
-        """Fetch what is due, a few at a time. To be called about once a minute."""
+        """Fetch what is due, a few at a time, and tell of certificates that expire. To be called about
+        once a minute."""
         now = self.clock.now()
         urls = [url for url in self._catalogue.urls() if self._next.get(url, 0) <= now]
         in_parallel(self._keep_up, urls)
+        self._rounds.go_on(now)
 
     def _keep_up(self, url: str) -> None:
         self._renewal.renew(url, wait=False)
@@ -168,6 +175,18 @@ class SamlMetadata:
         soon = self.clock.now() + LOOK_SECONDS  # for those that another process has in hand
         self._next[url] = min((note.next_at if note else soon for note in notes), default=soon)
         self._stale(url)
+
+    def _report_on(self, user: User, provider: IdentityProvider) -> int:
+        """Without a place in memory for a provider that perhaps nobody uses. The bytes that were read."""
+        document = self._document(provider)
+        if document is None:
+            return 0
+        with suppress(UpstreamError):  # told to whoever signs in
+            descriptor = saml_file.read(document, _settings(provider).entity_id)
+            saml_expiry.report(
+                self._copies, user.pool_id, user.provider, descriptor, self.clock.now()
+            )
+        return len(document)
 
     # How a descriptor comes into memory.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from broker.model.errors import Reason, UpstreamError
-from broker.model.pool import IdentityProvider, ProviderType, SamlSettings
+from broker.model.pool import IdentityProvider, ProviderType, SamlSettings, UserPool
 from broker.upstream.saml_metadata import SamlMetadata
 from broker.upstream.saml_renewal import Fetched, Validators
 from tests.kit.clock import ManualClock
@@ -110,6 +110,15 @@ def provider(name: str = "Corp", **settings: object) -> IdentityProvider:
         name=name,
         type=ProviderType.SAML,
         settings=SamlSettings(**settings),  # type: ignore[arg-type]  # names and values are the test's
+    )
+
+
+def pool(*providers: IdentityProvider) -> UserPool:
+    return UserPool(
+        id=POOL,
+        domains=("https://auth.example.com",),
+        issuer="https://auth.example.com",
+        providers={p.name: p for p in providers},
     )
 
 

@@ -35,6 +35,7 @@ from tests.upstream.saml_web import (
     Web,
     aggregate,
     document,
+    pool,
     provider,
 )
 
@@ -72,15 +73,6 @@ def reason(metadata: SamlMetadata, of: IdentityProvider = REMOTE) -> Reason:
     with pytest.raises(UpstreamError) as refusal:
         metadata.of(POOL, of)
     return refusal.value.reason
-
-
-def pool(*providers: IdentityProvider) -> UserPool:
-    return UserPool(
-        id=POOL,
-        domains=("https://auth.example.com",),
-        issuer="https://auth.example.com",
-        providers={p.name: p for p in providers},
-    )
 
 
 class TestConfigured:
