@@ -96,6 +96,25 @@ class ReplayGuard(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedDocument:
+    """What a machine fetched, and its note about that. ``document`` None: never yet a good one."""
+
+    document: bytes | None
+    note: bytes
+
+
+class SharedDocuments(Protocol):
+    """What one machine of an installation has fetched, for the others. Of no pool: what stands behind an
+    address is the same for all who name it. The last one stays until another one takes its place."""
+
+    def find(self, key: str, *, after: float) -> SharedDocument | None:
+        """The one of ``key``, if it is of a later time than ``after``."""
+
+    def put(self, key: str, shared: SharedDocument, *, at: float) -> None:
+        """In place of one that is of an earlier time; beside a later one it is nothing."""
+
+
 class SessionStore(Protocol):
     """Browsers that are signed in. Lives where the ``SingleUseStore`` does."""
 

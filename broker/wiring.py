@@ -32,12 +32,14 @@ from broker.ports import (
     KeyStore,
     ReplayGuard,
     SessionStore,
+    SharedDocuments,
     SingleUseStore,
     Upstream,
     UserDirectory,
 )
 from broker.settings import Settings
 from broker.stores.directory import SqlDirectory
+from broker.stores.documents import SqlDocuments
 from broker.stores.engine import make_engine
 from broker.stores.expected_links import SqlExpectedLinks
 from broker.stores.grants import SqlGrants
@@ -53,6 +55,7 @@ from broker.upstream.saml import SamlUpstream
 from broker.upstream.saml_fetch import MetadataFetch
 from broker.upstream.saml_metadata import SamlMetadata
 from broker.upstream.saml_service_provider import ServiceProviderDocuments
+from broker.upstream.saml_sharing import Machines, NoOtherMachines, SharingMachines
 
 _log = logging.getLogger("broker.wiring")
 
@@ -80,11 +83,18 @@ def prepare(settings: Settings) -> None:
         engine.dispose()
 
 
-def build(settings: Settings, *, clock: Clock | None = None, renew_since: float = 0.0) -> Broker:
+def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    renew_since: float = 0.0,
+    shares_metadata: bool = True,
+) -> Broker:
     """A broker over the stores the settings name. Build it in the process that uses it.
 
     ``renew_since`` (epoch seconds) is when somebody asked for everything to be read again:
-    metadata that was fetched before is fetched anew.
+    metadata that was fetched before is fetched anew. A command that only looks at metadata does not
+    share it, and so needs no database.
     """
     clock = clock or SystemClock()
     stores = _stores(settings, clock)
@@ -100,6 +110,7 @@ def build(settings: Settings, *, clock: Clock | None = None, renew_since: float 
         directory=settings.state_dir / "metadata",
         clock=clock,
         since=renew_since,
+        machines=_machines(stores, clock) if shares_metadata else NoOtherMachines(),
     )
     metadata.watch(settings.pools.values())
     upstreams = ConnectorRegistry(connectors=_connectors(stores, clock, http, metadata))
@@ -182,6 +193,8 @@ class _Stores:
     grants: SqlGrants
     directory: UserDirectory
     links: ExpectedLinks
+    documents: SharedDocuments | None
+    """None: no other machine uses the database."""
     keys: KeyStore
     readiness: tuple[Callable[[], None], ...]
     sweeps: Mapping[str, Callable[[], object]]
@@ -206,10 +219,18 @@ def _stores(settings: Settings, clock: Clock) -> _Stores:
         grants=grants,
         directory=SqlDirectory(engine),
         links=SqlExpectedLinks(engine),
+        documents=SqlDocuments(engine) if engine.is_server else None,
         keys=FileKeyStore(settings.certs_dir, clock=clock),
         readiness=(engine.ping, state.ping),
         sweeps=sweeps,
     )
+
+
+def _machines(stores: _Stores, clock: Clock) -> Machines:
+    """Machines share what they share a database server for."""
+    if stores.documents is None:
+        return NoOtherMachines()
+    return SharingMachines(documents=stores.documents, replay=stores.replay, clock=clock)
 
 
 def _grants(

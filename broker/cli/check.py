@@ -46,7 +46,7 @@ def _remarks(loaded: Settings) -> Iterator[tuple[str, Remark]]:
     from broker.upstream.saml_lint import lint
     from broker.upstream.saml_party import SamlParty
 
-    upstreams = wiring.build(loaded).flow.upstreams
+    upstreams = wiring.build(loaded, shares_metadata=False).flow.upstreams
     everybody = [(pool, name) for pool in loaded.pools.values() for name in pool.providers]
     with click.progressbar(everybody, label="Looking at the providers", file=sys.stderr) as shown:
         for pool, name in shown:

@@ -83,7 +83,7 @@ def _party(config: Path, pool_id: str | None, provider: str) -> SamlParty:
         known = ", ".join(loaded.pools)
         raise click.UsageError(f"--pool must be one of: {known}.")
     try:
-        upstream = wiring.build(loaded).flow.upstreams.of(pools[0], provider)
+        upstream = wiring.build(loaded, shares_metadata=False).flow.upstreams.of(pools[0], provider)
     except UpstreamError as error:
         names = ", ".join(pools[0].providers)
         raise click.UsageError(f"--provider must be one of: {names}.") from error

@@ -121,6 +121,11 @@ class SqlEngine:
     def url(self) -> sa.URL:
         return self._engine.url
 
+    @property
+    def is_server(self) -> bool:
+        """Whether processes of other machines may use the same database."""
+        return self.url.get_backend_name() != "sqlite"
+
     def read(self, statement: sa.ClauseElement, /, **parameters: object) -> list[Row]:
         """One statement that changes nothing."""
         with self._borrowed() as connection:

@@ -25,7 +25,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """The last migration: a database that names it needs no work at start."""
 
 Key = Text().with_variant(Text(collation="C"), "postgresql")
@@ -169,4 +169,16 @@ revoked_families = Table(
     PrimaryKeyConstraint("origin_jti", "pool_id"),
     Index("revoked_families_expiry", "keep_until"),
     sqlite_with_rowid=False,
+)
+
+# Durable: what one machine has fetched for all.
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("digest", Key, nullable=False),
+    Column("document", LargeBinary),
+    Column("note", LargeBinary, nullable=False),
+    Column("noted_at", Double, nullable=False),
+    PrimaryKeyConstraint("digest"),
 )

@@ -27,6 +27,7 @@ from broker.upstream.saml_copies import MetadataCopies, Source
 from broker.upstream.saml_flights import Flights, in_background, in_parallel
 from broker.upstream.saml_names import ProviderNames
 from broker.upstream.saml_renewal import Catalogue, Fetch, MetadataRenewal, User
+from broker.upstream.saml_sharing import Machines, NoOtherMachines
 
 CAPACITY = 2_000
 
@@ -58,6 +59,7 @@ class SamlMetadata:
     capacity: int = CAPACITY
     later: Callable[[Callable[[], None]], object] = in_background
     chance: Callable[[], float] = random.random
+    machines: Machines = field(default_factory=NoOtherMachines)
     _kept: OrderedDict[User, _Kept] = field(default_factory=OrderedDict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _next: dict[str, float] = field(default_factory=dict, init=False)
@@ -75,6 +77,7 @@ class SamlMetadata:
             clock=self.clock,
             since=self.since,
             chance=self.chance,
+            machines=self.machines,
         )
         self._flights = Flights(renewal=self._renewal, landed=self._stale, later=self.later)
 

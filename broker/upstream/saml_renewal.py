@@ -1,4 +1,4 @@
-"""Fetching the metadata of SAML providers anew, one process of a machine for all of them.
+"""Fetching the metadata of SAML providers anew, one process of an installation for all of them.
 
 Owns what an answer does to the copies: a good document replaces the last one, anything else leaves
 it in use and is tried again later, less and less often. When that is, is said in
@@ -23,6 +23,7 @@ from broker.saml.refusal import refused
 from broker.upstream import saml_expiry
 from broker.upstream.saml_copies import Copy, MetadataCopies, Note, Source
 from broker.upstream.saml_schedule import is_due, may_hurry, refresh_wait, retry_wait
+from broker.upstream.saml_sharing import Machines, NoOtherMachines
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class MetadataRenewal:
     since: float = 0.0
     """What was tried before is due at once: when the configuration was last read again."""
     chance: Callable[[], float] = random.random
+    machines: Machines = field(default_factory=NoOtherMachines)
 
     def is_due(self, source: Source) -> bool:
         return is_due(self.copies.note(source), self.clock.now(), self.since)
@@ -95,11 +97,23 @@ class MetadataRenewal:
     def renew(self, url: str, *, hurried: bool = False, wait: bool = True) -> None:
         """Fetch ``url`` unless nothing behind it is due, or was just fetched by somebody else.
 
-        What failed is in the notes. ``hurried`` is for a message signed with an unknown key.
+        What failed is in the notes. ``hurried`` is for a message signed with an unknown key. Without
+        ``wait`` nobody is waiting for the document.
         """
         with self.copies.turn(url, wait=wait) as is_ours:
-            if is_ours and self._is_wanted(url, hurried=hurried):
+            if not is_ours:
+                return
+            sources = self.catalogue.at(url)
+            self.machines.adopt(self.copies, sources)
+            if self._is_wanted(url, hurried=hurried) and (
+                self.machines.leads(url) or hurried or (wait and self._is_missing(sources))
+            ):
                 self._renew_all(url)
+                self.machines.publish(self.copies, sources)
+
+    def _is_missing(self, sources: Collection[Source]) -> bool:
+        """Whoever waits for metadata there is no copy of does not wait for another machine."""
+        return any(self.copies.find(source) is None for source in sources)
 
     def _is_wanted(self, url: str, *, hurried: bool) -> bool:
         """To be asked again when it is our turn: the one before us may have done it."""

@@ -82,6 +82,16 @@ def test_metadata_that_cannot_be_fetched_is_a_warning(check: Callable[..., Resul
     assert result.exit_code == 0
 
 
+def test_no_database_is_asked(
+    check: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be run before an upgrade, or on another machine."""
+    monkeypatch.setenv("BROKER_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/broker")
+    result = check(ProviderDetails={"MetadataURL": "http://127.0.0.1:1/metadata"})
+    assert "saml_metadata_unavailable" in result.output
+    assert caplog.messages == ["saml_metadata_not_renewed"]
+
+
 def test_offline_looks_at_the_file_alone(check: Callable[..., Result]) -> None:
     result = check("--offline", details={"MetadataFile": "<nonsense"})
     assert result.exit_code == 0

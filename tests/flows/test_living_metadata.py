@@ -54,12 +54,17 @@ class Story:
     def idp(self) -> SamlIdp:
         return self.worlds[0].idp
 
-    def worker(self, *, reloaded: bool = False, **details: str) -> World:
-        """One more broker process: a worker, or the same after a restart or a reload."""
+    def worker(
+        self, *, reloaded: bool = False, environ: dict[str, str] | None = None, **details: str
+    ) -> World:
+        """One more broker process: a worker, or the same after a restart or a reload. ``environ`` may
+        put it on another machine."""
         provider = saml_provider(self.site_idp, details={"MetadataURL": self.url, **details})
         del provider["ProviderDetails"]["MetadataFile"]
         clock = self.worlds[0].clock if self.worlds else None
-        world = make_world(self.folder, self.certs, providers=[provider], clock=clock)
+        world = make_world(
+            self.folder, self.certs, providers=[provider], clock=clock, environ=environ
+        )
         if reloaded:
             environ = {
                 "BROKER_STATE_DIR": str(self.folder / "var"),
@@ -135,6 +140,17 @@ def test_two_workers_one_fetch(story: Story) -> None:
     for world in (one, two):
         wiring.warm_up(world.broker)
         assert story.signs_in(world)
+    assert story.site.visits == 1
+
+
+def test_two_machines_one_fetch(story: Story, tmp_path: Path, postgresql_url: str) -> None:
+    """They share a database server, and no disk."""
+    for name in ("one", "two"):
+        environ = {"BROKER_STATE_DIR": str(tmp_path / name), "BROKER_DATABASE_URL": postgresql_url}
+        world = story.worker(environ=environ)
+        wiring.warm_up(world.broker)
+        assert story.signs_in(world)
+        world.broker.directory._sql.dispose()  # type: ignore[attr-defined]  # the port hides it
     assert story.site.visits == 1
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from broker.stores import directory_sql, expected_links, grants, sql_state
+from broker.stores import directory_sql, documents, expected_links, grants, sql_state
 from broker.stores.engine import SqlEngine
 from broker.stores.schema import metadata
 
 STATEMENTS = {
     f"{module.__name__.rpartition('.')[2]}.{name}": statement
-    for module in (directory_sql, expected_links, grants, sql_state)
+    for module in (directory_sql, documents, expected_links, grants, sql_state)
     for name, statement in vars(module).items()
     if isinstance(statement, (sa.Select, sa.Update, sa.Delete, sa.Insert)) and name != "_MARK"
 }

@@ -10,6 +10,7 @@ from broker.model.errors import Reason, UpstreamError
 from broker.model.pool import IdentityProvider, ProviderType, SamlSettings, UserPool
 from broker.upstream.saml_metadata import SamlMetadata
 from broker.upstream.saml_renewal import Fetched, Validators
+from broker.upstream.saml_sharing import Machines, NoOtherMachines
 from tests.kit.clock import ManualClock
 from tests.saml import builders
 
@@ -92,7 +93,13 @@ class Installation:
     clock: ManualClock = field(default_factory=lambda: ManualClock(builders.NOW))
     later: Later = field(default_factory=Later)
 
-    def process(self, *, since: float = 0.0, capacity: int = 2_000) -> SamlMetadata:
+    def process(
+        self,
+        *,
+        since: float = 0.0,
+        capacity: int = 2_000,
+        machines: Machines = NoOtherMachines(),  # noqa: B008  # it holds nothing
+    ) -> SamlMetadata:
         """A new process: one more worker, or the same after a restart."""
         return SamlMetadata(
             fetch=self.web,
@@ -102,6 +109,7 @@ class Installation:
             capacity=capacity,
             later=self.later,
             chance=lambda: 0.0,
+            machines=machines,
         )
 
 
