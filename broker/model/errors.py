@@ -134,6 +134,7 @@ class Reason(StrEnum):
     SAML_NOT_YET_VALID = "saml_not_yet_valid"
     SAML_EXPIRED = "saml_expired"
     SAML_SUBJECT_CONFIRMATION = "saml_subject_confirmation"
+    SAML_AUTHN_STATEMENT = "saml_authn_statement"
     SAML_SESSION_EXPIRED = "saml_session_expired"
     SAML_NAME_ID = "saml_name_id"
     SAML_ASSERTION_MALFORMED = "saml_assertion_malformed"

@@ -34,6 +34,8 @@ ADVICE = {
     Reason.SAML_EXPIRED: "Set the clocks, or let assertions live some minutes.",
     Reason.SAML_SUBJECT_CONFIRMATION: "The bearer confirmation needs Recipient = the ACS URL and a "
     "NotOnOrAfter: check the recipient URL.",
+    Reason.SAML_AUTHN_STATEMENT: "The assertion must say when the person signed in: an AuthnStatement with "
+    "an AuthnInstant.",
     Reason.SAML_SESSION_EXPIRED: "The provider's session is over already: check its session lifetime.",
     Reason.SAML_NAME_ID: "Choose a NameID (subject) that every person has, and that does not change.",
     Reason.SAML_ASSERTION_MALFORMED: "The provider's software wrote something SAML does not allow.",

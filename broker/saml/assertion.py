@@ -40,7 +40,7 @@ class Assertion:
     """What an identity provider asserts, after every check. Times are epoch seconds.
 
     ``usable_until`` is when its last acceptable subject confirmation runs out, skew included: as
-    long must its id be remembered. ``session_index`` is the first AuthnStatement's.
+    long must its id be remembered. Of several AuthnStatements the first one counts.
     """
 
     id: str
@@ -51,7 +51,7 @@ class Assertion:
     session_index: str | None = None
     session_not_on_or_after: float | None = None
     authn_context: str | None = None
-    authn_instant: float | None = None
+    authn_instant: float
 
 
 def instant(element: Element, attribute: str) -> float | None:
@@ -140,6 +140,22 @@ def _values(attribute: Element) -> tuple[str, ...]:
     )
 
 
+def authn_statement(assertion: Element) -> Element:
+    """The first AuthnStatement; there is at least one (SAML profiles 4.1.4.2)."""
+    statement = next(assertion.iterchildren(AUTHN_STATEMENT), None)
+    if statement is None:
+        raise refused(Reason.SAML_AUTHN_STATEMENT, "an AuthnStatement", "none")
+    return statement
+
+
+def authn_instant(assertion: Element) -> float:
+    """When the person signed in, which an AuthnStatement must say (SAML core 2.7.2)."""
+    at = instant(authn_statement(assertion), "AuthnInstant")
+    if at is None:
+        raise refused(Reason.SAML_AUTHN_STATEMENT, "an AuthnInstant", "none")
+    return at
+
+
 def session_end(assertion: Element) -> float | None:
     """The earliest SessionNotOnOrAfter of the AuthnStatements (SAML core 2.7.2)."""
     ends = [instant(s, "SessionNotOnOrAfter") for s in children(assertion, AUTHN_STATEMENT)]
@@ -148,17 +164,17 @@ def session_end(assertion: Element) -> float | None:
 
 def read_assertion(assertion: Element, *, issuer: str, usable_until: float) -> Assertion:
     """The values of a verified assertion that passed every rule."""
-    statement = next(assertion.iterchildren(AUTHN_STATEMENT), None)
+    statement = authn_statement(assertion)
     return Assertion(
         id=assertion.get("ID", ""),
         issuer=issuer,
         name_id=name_id_in(only_subject(assertion)),
         attributes=attributes(assertion),
         usable_until=usable_until,
-        session_index=None if statement is None else statement.get("SessionIndex"),
+        session_index=statement.get("SessionIndex"),
         session_not_on_or_after=session_end(assertion),
-        authn_context=None if statement is None else _context_class(statement),
-        authn_instant=None if statement is None else instant(statement, "AuthnInstant"),
+        authn_context=_context_class(statement),
+        authn_instant=authn_instant(assertion),
     )
 
 

@@ -27,6 +27,7 @@ from broker.saml.rules import (
     conditions_hold,
     confirmed_until,
     destination_is_acs,
+    has_an_authn_statement,
     has_an_id,
     response_answers_request,
     response_issuer_is_provider,
@@ -174,6 +175,7 @@ def _check_assertion(assertion: Element, expected: Expectations) -> Assertion:
     conditions_hold(assertion, expected)
     audience_is_us(assertion, expected)
     usable_until = confirmed_until(assertion, expected)
+    has_an_authn_statement(assertion)
     session_is_not_over(assertion, expected)
     unsolicited_is_fresh(assertion, expected)
     return read_assertion(assertion, issuer=expected.issuer, usable_until=usable_until)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from broker.model.errors import Reason, UpstreamError
 from broker.saml.algorithms import PublicKey
-from broker.saml.assertion import instant, only_subject, session_end, simple_text
+from broker.saml.assertion import authn_instant, instant, only_subject, session_end, simple_text
 from broker.saml.refusal import refused
 from broker.saml.xml import SAML, SAMLP, Element, children, elements, local_name, name
 
@@ -210,6 +210,12 @@ def _confirmed_until(confirmation: Element, expected: Expectations) -> float:
 
 def _unconfirmed(expected: str, received: str) -> UpstreamError:
     return refused(Reason.SAML_SUBJECT_CONFIRMATION, expected, received)
+
+
+def has_an_authn_statement(assertion: Element) -> None:
+    """Profiles 4.1.4.2: what proves a sign-in says when it was. Without it nobody could tell a new
+    sign-in from an old one, and ``prompt=login`` would be anybody's to leave out."""
+    authn_instant(assertion)
 
 
 def session_is_not_over(assertion: Element, expected: Expectations) -> None:

@@ -76,6 +76,23 @@ def test_an_old_sign_in_is_not_passed_off_as_a_new_one(
         assert reason_logged(caplog) == Reason.SAML_AUTHN_TOO_OLD
 
 
+@pytest.mark.parametrize("params", [{}, {"prompt": "login"}, {"max_age": "300"}])
+def test_a_provider_that_does_not_say_when_is_not_believed(
+    world: World, caplog: pytest.LogCaptureFixture, params: dict[str, str]
+) -> None:
+    browser = world.browser()
+    request = world.begin(browser, **params)
+    form = world.idp.post(request, name_id="alice", edit=_without_authn_statement)
+    answer = callback(browser.post("/saml2/idpresponse", form))
+    assert answer["error"] == "server_error"
+    assert reason_logged(caplog) == Reason.SAML_AUTHN_STATEMENT
+
+
+def _without_authn_statement(response: etree._Element) -> None:
+    (statement,) = response.iter(f"{ASSERTION}AuthnStatement")
+    statement.getparent().remove(statement)
+
+
 def test_a_hint_names_the_subject_where_that_is_configured(asked: Callable[..., Any]) -> None:
     request = asked({"login_hint": "a & <b>"}, SendLoginHint="true")
     assert [child.tag for child in request] == [f"{ASSERTION}Issuer", f"{ASSERTION}Subject"]

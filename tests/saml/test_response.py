@@ -463,7 +463,16 @@ def test_one_subject() -> None:
 
 
 def authn(end: str | None, index: str = "_s1") -> str:
-    return f'<saml:AuthnStatement SessionIndex="{index}"{builders.optional("SessionNotOnOrAfter", end)}/>'
+    optional = builders.optional("SessionNotOnOrAfter", end)
+    return f'<saml:AuthnStatement AuthnInstant="{at()}" SessionIndex="{index}"{optional}/>'
+
+
+def test_an_assertion_says_when_the_person_signed_in() -> None:
+    assert refuses(GOOD.but(authn="")) == Reason.SAML_AUTHN_STATEMENT
+    silent = '<saml:AuthnStatement SessionIndex="_s1"/>'
+    assert refuses(GOOD.but(authn=silent)) == Reason.SAML_AUTHN_STATEMENT
+    vague = '<saml:AuthnStatement AuthnInstant="today"/>'
+    assert refuses(GOOD.but(authn=vague)) == Reason.SAML_ASSERTION_MALFORMED
 
 
 def test_a_session_that_is_over_refuses() -> None:

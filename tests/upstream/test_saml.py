@@ -266,7 +266,8 @@ def test_no_attribute_stands_in_for_the_subject() -> None:
 
 
 def test_the_session_ends_when_the_provider_says() -> None:
-    end = f'<saml:AuthnStatement SessionNotOnOrAfter="{builders.at(900)}"/>'
+    times = f'AuthnInstant="{builders.at()}" SessionNotOnOrAfter="{builders.at(900)}"'
+    end = f"<saml:AuthnStatement {times}/>"
     identity = complete(connector(), signed(GOOD.but(authn=end)))
     assert identity.session_expires_at == int(NOW) + 900
     assert identity.logout == {"name_id": "alice"}

@@ -53,6 +53,16 @@ fault(
     lambda a: {"confirmation_not_on_or_after": None},
 )
 fault(
+    "Nothing about a sign-in",
+    Reason.SAML_AUTHN_STATEMENT,
+    edit=remove("s:Assertion/s:AuthnStatement"),
+)
+fault(
+    "A sign-in at no time",
+    Reason.SAML_AUTHN_STATEMENT,
+    lambda a: {"authn_instant": None},
+)
+fault(
     "A session that is over",
     Reason.SAML_SESSION_EXPIRED,
     lambda a: {"session_not_on_or_after": a.issue_instant - 600},
