@@ -135,6 +135,7 @@ class Reason(StrEnum):
     SAML_EXPIRED = "saml_expired"
     SAML_SUBJECT_CONFIRMATION = "saml_subject_confirmation"
     SAML_AUTHN_STATEMENT = "saml_authn_statement"
+    SAML_AUTHN_CONTEXT = "saml_authn_context"
     SAML_SESSION_EXPIRED = "saml_session_expired"
     SAML_NAME_ID = "saml_name_id"
     SAML_ASSERTION_MALFORMED = "saml_assertion_malformed"

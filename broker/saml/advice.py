@@ -36,6 +36,8 @@ ADVICE = {
     "NotOnOrAfter: check the recipient URL.",
     Reason.SAML_AUTHN_STATEMENT: "The assertion must say when the person signed in: an AuthnStatement with "
     "an AuthnInstant.",
+    Reason.SAML_AUTHN_CONTEXT: "Let the provider sign people in as RequestedAuthnContext says, and name that "
+    "class in AuthnContextClassRef.",
     Reason.SAML_SESSION_EXPIRED: "The provider's session is over already: check its session lifetime.",
     Reason.SAML_NAME_ID: "Choose a NameID (subject) that every person has, and that does not change.",
     Reason.SAML_ASSERTION_MALFORMED: "The provider's software wrote something SAML does not allow.",

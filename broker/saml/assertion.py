@@ -50,8 +50,6 @@ class Assertion:
     usable_until: float
     session_index: str | None = None
     session_not_on_or_after: float | None = None
-    authn_context: str | None = None
-    authn_instant: float
 
 
 def instant(element: Element, attribute: str) -> float | None:
@@ -156,6 +154,14 @@ def authn_instant(assertion: Element) -> float:
     return at
 
 
+def authn_context(assertion: Element) -> str | None:
+    """How the person signed in, as far as it is a class (SAML core 2.7.2.2)."""
+    for context in authn_statement(assertion).iterchildren(AUTHN_CONTEXT):
+        for reference in context.iterchildren(CONTEXT_CLASS):
+            return simple_text(reference)
+    return None
+
+
 def session_end(assertion: Element) -> float | None:
     """The earliest SessionNotOnOrAfter of the AuthnStatements (SAML core 2.7.2)."""
     ends = [instant(s, "SessionNotOnOrAfter") for s in children(assertion, AUTHN_STATEMENT)]
@@ -164,22 +170,12 @@ def session_end(assertion: Element) -> float | None:
 
 def read_assertion(assertion: Element, *, issuer: str, usable_until: float) -> Assertion:
     """The values of a verified assertion that passed every rule."""
-    statement = authn_statement(assertion)
     return Assertion(
         id=assertion.get("ID", ""),
         issuer=issuer,
         name_id=name_id_in(only_subject(assertion)),
         attributes=attributes(assertion),
         usable_until=usable_until,
-        session_index=statement.get("SessionIndex"),
+        session_index=authn_statement(assertion).get("SessionIndex"),
         session_not_on_or_after=session_end(assertion),
-        authn_context=_context_class(statement),
-        authn_instant=authn_instant(assertion),
     )
-
-
-def _context_class(statement: Element) -> str | None:
-    for context in statement.iterchildren(AUTHN_CONTEXT):
-        for reference in context.iterchildren(CONTEXT_CLASS):
-            return simple_text(reference)
-    return None

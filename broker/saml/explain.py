@@ -18,6 +18,7 @@ from broker.saml.rules import (
     Expectations,
     assertion_issuer_is_provider,
     audience_is_us,
+    authn_context_is_as_asked,
     conditions_hold,
     confirmed_until,
     destination_is_acs,
@@ -26,6 +27,7 @@ from broker.saml.rules import (
     response_answers_request,
     response_issuer_is_provider,
     session_is_not_over,
+    sign_in_is_recent,
     status_is_success,
     unsolicited_is_fresh,
     version_is_2_0,
@@ -145,6 +147,10 @@ def _assertion_rules(assertion: Element, expected: Expectations) -> dict[str, Ru
         "Its audience is this pool": partial(audience_is_us, assertion, expected),
         "A bearer confirmation is for the ACS": partial(confirmed_until, assertion, expected),
         "It says when the person signed in": partial(has_an_authn_statement, assertion),
+        "It was a new sign-in, if one was asked for": partial(
+            sign_in_is_recent, assertion, expected
+        ),
+        "They signed in as was asked for": partial(authn_context_is_as_asked, assertion, expected),
         "The provider's session is not over": partial(session_is_not_over, assertion, expected),
         "Unasked, it was issued just now": partial(unsolicited_is_fresh, assertion, expected),
         "It names somebody": lambda: name_id_in(only_subject(assertion)),

@@ -37,6 +37,7 @@ _PUBLIC = {
     Reason.SAML_EXPIRED: f"{_PREFIX}SAML Assertion has expired. ",
     Reason.SAML_SUBJECT_CONFIRMATION: f"{_PREFIX}SubjectConfirmation does not match. ",
     Reason.SAML_AUTHN_STATEMENT: f"{_PREFIX}AuthnStatement is missing or invalid. ",
+    Reason.SAML_AUTHN_CONTEXT: f"{_PREFIX}Authentication context does not match. ",
     Reason.SAML_SESSION_EXPIRED: f"{_PREFIX}The session at the identity provider has expired. ",
     Reason.SAML_NAME_ID: f"{_PREFIX}NameID is missing or invalid. ",
     Reason.SAML_ASSERTION_MALFORMED: f"{_PREFIX}SAML Assertion is malformed. ",

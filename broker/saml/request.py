@@ -26,8 +26,8 @@ class AuthnRequest:
     acs_url: str
     force_authn: bool = False
     name_id_format: str | None = None
-    authn_context: str | None = None
-    """One AuthnContextClassRef, or several with white space between."""
+    authn_contexts: tuple[str, ...] = ()
+    """AuthnContextClassRefs, any of which will do."""
 
     def xml(self, *, request_id: str, now: float, subject: str | None = None) -> str:
         """The message with this ID, issued now; ``subject`` names who is expected to sign in."""
@@ -50,7 +50,7 @@ def _text(request: AuthnRequest) -> tuple[str, str, str]:
         f' AssertionConsumerServiceURL="{escape(request.acs_url)}" ProtocolBinding="{HTTP_POST}">'
         f"<saml:Issuer>{escape(request.issuer)}</saml:Issuer>"
     )
-    options = f"{_name_id_policy(request.name_id_format)}{_context(request.authn_context)}"
+    options = f"{_name_id_policy(request.name_id_format)}{_contexts(request.authn_contexts)}"
     return head, issuer, f"{options}</samlp:AuthnRequest>"
 
 
@@ -68,13 +68,13 @@ def _name_id_policy(name_format: str | None) -> str:
     return f'<samlp:NameIDPolicy Format="{escape(name_format)}" AllowCreate="true"/>'
 
 
-def _context(authn_context: str | None) -> str:
+def _contexts(references: tuple[str, ...]) -> str:
     """Core 3.3.2.2.1."""
-    if authn_context is None:
+    if not references:
         return ""
     classes = "".join(
         f"<saml:AuthnContextClassRef>{escape(reference)}</saml:AuthnContextClassRef>"
-        for reference in authn_context.split()
+        for reference in references
     )
     return (
         f'<samlp:RequestedAuthnContext Comparison="exact">{classes}</samlp:RequestedAuthnContext>'

@@ -24,6 +24,7 @@ from broker.saml.rules import (
     Expectations,
     assertion_issuer_is_provider,
     audience_is_us,
+    authn_context_is_as_asked,
     conditions_hold,
     confirmed_until,
     destination_is_acs,
@@ -32,6 +33,7 @@ from broker.saml.rules import (
     response_answers_request,
     response_issuer_is_provider,
     session_is_not_over,
+    sign_in_is_recent,
     status_is_success,
     unsolicited_is_fresh,
     version_is_2_0,
@@ -176,6 +178,8 @@ def _check_assertion(assertion: Element, expected: Expectations) -> Assertion:
     audience_is_us(assertion, expected)
     usable_until = confirmed_until(assertion, expected)
     has_an_authn_statement(assertion)
+    sign_in_is_recent(assertion, expected)
+    authn_context_is_as_asked(assertion, expected)
     session_is_not_over(assertion, expected)
     unsolicited_is_fresh(assertion, expected)
     return read_assertion(assertion, issuer=expected.issuer, usable_until=usable_until)

@@ -14,7 +14,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from broker.model.errors import Reason, UpstreamError
 from broker.saml.algorithms import PublicKey
-from broker.saml.assertion import authn_instant, instant, only_subject, session_end, simple_text
+from broker.saml.assertion import (
+    authn_context,
+    authn_instant,
+    instant,
+    only_subject,
+    session_end,
+    simple_text,
+)
 from broker.saml.refusal import refused
 from broker.saml.xml import SAML, SAMLP, Element, children, elements, local_name, name
 
@@ -44,6 +51,8 @@ class Expectations:
 
     ``issuer`` is the entity id of the one provider this sign-in is with, ``keys`` are that
     provider's. ``request_id`` of None means that no request was sent (IdP-initiated).
+    ``signed_in_since``: before it, give or take ``skew``, the person must not have signed in.
+    ``authn_contexts``: classes of which one must be how. None and empty: any will do.
     """
 
     acs_url: str
@@ -54,6 +63,8 @@ class Expectations:
     now: float
     skew: int = 120
     max_age: int = MAX_AGE
+    signed_in_since: float | None = None
+    authn_contexts: Sequence[str] = ()
     require_encryption: bool = False
     decryption_keys: Sequence[rsa.RSAPrivateKey] = field(default=(), repr=False)
     allow_sha1: bool = False
@@ -216,6 +227,22 @@ def has_an_authn_statement(assertion: Element) -> None:
     """Profiles 4.1.4.2: what proves a sign-in says when it was. Without it nobody could tell a new
     sign-in from an old one, and ``prompt=login`` would be anybody's to leave out."""
     authn_instant(assertion)
+
+
+def sign_in_is_recent(assertion: Element, expected: Expectations) -> None:
+    """SAML core 3.4.1: ForceAuthn wants the person asked anew. A provider may pass over it, or never
+    see it, since a browser carries the request: an old sign-in must not pass for a new one."""
+    since, at = expected.signed_in_since, authn_instant(assertion)
+    if since is not None and at < since - expected.skew:
+        raise refused(Reason.SAML_AUTHN_TOO_OLD, f"a sign-in since {since:.0f}", f"{at:.0f}")
+
+
+def authn_context_is_as_asked(assertion: Element, expected: Expectations) -> None:
+    """SAML core 3.3.2.2.1: asked with Comparison ``exact``, the context is one of those named."""
+    context = authn_context(assertion)
+    if expected.authn_contexts and context not in expected.authn_contexts:
+        asked = " or ".join(expected.authn_contexts)
+        raise refused(Reason.SAML_AUTHN_CONTEXT, asked, context or "no AuthnContextClassRef")
 
 
 def session_is_not_over(assertion: Element, expected: Expectations) -> None:

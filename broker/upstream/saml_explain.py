@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from broker.model.errors import Reason, UpstreamError
+from broker.model.login import SIGN_IN_SECONDS
 from broker.saml.explain import Finding, explain
 from broker.saml.instant import read_instant
 from broker.saml.response import sent_response
@@ -52,19 +53,25 @@ def captured_response(text: str) -> str:
 def explained(party: SamlParty, captured: Captured) -> Iterator[Finding]:
     """Every step. Raises ``UpstreamError`` when the provider itself cannot be used."""
     descriptor = party.descriptor()
+    request_id = captured.request_id or _stated(captured.encoded, "InResponseTo")
+    now = _issued(captured.encoded, party.clock.now()) if captured.at is None else captured.at
+    # When it was asked for is not known, but no sign-in takes longer than this.
+    is_forced = party.settings.force_authn and request_id is not None
     expected = Expectations(
         acs_url=captured.base_url + ACS_PATH,
         audience=party.pool.sp_entity_id,
         issuer=descriptor.entity_id,
         keys=descriptor.keys,
-        request_id=captured.request_id or _stated(captured.encoded, "InResponseTo"),
-        now=_issued(captured.encoded, party.clock.now()) if captured.at is None else captured.at,
+        request_id=request_id,
+        now=now,
         skew=party.skew,
+        signed_in_since=now - SIGN_IN_SECONDS if is_forced else None,
+        authn_contexts=party.authn_contexts,
         require_encryption=party.settings.encrypted_responses,
         decryption_keys=party.decryption_keys(),
         allow_sha1=party.settings.allow_sha1,
     )
-    if expected.request_id is None and not party.settings.idp_init:
+    if request_id is None and not party.settings.idp_init:
         yield _UNASKED
     yield from explain(captured.encoded, expected, party.provider.attribute_mapping)
 

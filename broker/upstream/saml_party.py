@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -78,6 +79,11 @@ class SamlParty:
         if not isinstance(settings, SamlSettings):
             raise TypeError("the SAML connector got a provider of another type")
         return settings
+
+    @cached_property
+    def authn_contexts(self) -> tuple[str, ...]:
+        """Those of which one must be how a person signed in; none: any will do."""
+        return tuple((self.settings.requested_authn_context or "").split())
 
     def descriptor(self) -> IdpDescriptor:
         """Raises ``UpstreamError`` when there is no usable metadata."""

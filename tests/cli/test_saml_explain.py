@@ -14,6 +14,7 @@ from broker.cli import main
 from broker.model.errors import Reason
 from broker.saml.advice import ADVICE
 from broker.saml.refusal import _PUBLIC
+from tests.kit.saml_document import PASSWORD
 from tests.kit.saml_idp import AuthnRequest
 from tests.kit.world import EMAIL_CLAIM, ORIGIN, POOL_ID, World, saml_provider
 
@@ -34,6 +35,9 @@ def explain(
     providers = [
         saml_provider(world.idp),
         saml_provider(world.idp, "Portal", details={"IDPInit": "true"}),
+        saml_provider(
+            world.idp, "Strict", details={"ForceAuthn": "true", "RequestedAuthnContext": PASSWORD}
+        ),
     ]
     new_world(providers=providers)
     config = max(tmp_path.glob("world-*/broker.yaml"), key=lambda p: p.stat().st_mtime_ns)
@@ -103,6 +107,18 @@ def test_a_message_nobody_asked_for(world: World, explain: Callable[..., Result]
     assert Reason.SAML_UNSOLICITED in refused.output
 
 
+def test_what_the_provider_was_asked_for_is_looked_at(
+    world: World, explain: Callable[..., Result]
+) -> None:
+    assert explain(world.idp.respond(ASKED, **SAID), provider="Strict").exit_code == 0
+    old = world.clock.now() - 600
+    encoded = world.idp.respond(ASKED, **SAID, authn_instant=old, authn_context="urn:weak")
+    assert explain(encoded).exit_code == 0
+    refused = explain(encoded, provider="Strict")
+    assert Reason.SAML_AUTHN_TOO_OLD in refused.output
+    assert Reason.SAML_AUTHN_CONTEXT in refused.output
+
+
 def test_nothing_private_is_printed(world: World, explain: Callable[..., Result]) -> None:
     encoded = world.idp.respond(ASKED, **SAID)
     for result in (explain(encoded), explain(encoded, "--request-id", "_other")):
@@ -120,7 +136,7 @@ def test_garbage_is_explained_too(explain: Callable[..., Result], text: str) -> 
 def test_unknown_names_are_told_the_known_ones(explain: Callable[..., Result]) -> None:
     result = explain("x", provider="Nobody")
     assert result.exit_code == 2
-    assert "Corp, Portal" in result.output
+    assert "Corp, Portal, Strict" in result.output
 
 
 def test_every_reason_of_a_response_has_its_advice() -> None:

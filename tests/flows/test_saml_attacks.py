@@ -21,6 +21,7 @@ from werkzeug.test import TestResponse
 from broker.model.errors import Reason
 from tests.kit.browser import Browser
 from tests.kit.clock import ManualClock
+from tests.kit.saml_document import PASSWORD
 from tests.kit.saml_idp import AuthnRequest, SamlIdp
 from tests.kit.saml_keys import KeyPair, key_pair
 from tests.kit.world import (
@@ -65,12 +66,13 @@ OTHER = SamlIdp(
 def stage(tmp_path_factory: pytest.TempPathFactory, certs: Path) -> World:
     """One broker for all cases: what an attack leaves behind must not matter to the next."""
     corp = SamlIdp(clock=ManualClock())
+    details = {"IDPInit": "true", "ForceAuthn": "true", "RequestedAuthnContext": PASSWORD}
     return make_world(
         tmp_path_factory.mktemp("stage"),
         certs,
         clients=[{**WEB, "SupportedIdentityProviders": ["Corp", "Other"]}],
         providers=[
-            saml_provider(corp, details={"IDPInit": "true"}),
+            saml_provider(corp, details=details),
             saml_provider(OTHER, "Other"),
         ],
     )

@@ -49,6 +49,7 @@ class Answer:
     confirmation_not_on_or_after: float | str | None
     session_not_on_or_after: float | str | None = None
     authn_instant: float | str | None
+    authn_context: str | None = PASSWORD
     session_index: str | None = "_session-1"
     name_id: str | None = "alice@example.com"
     name_id_format: str | None = PERSISTENT
@@ -155,7 +156,10 @@ class _Writer:
             SessionIndex=answer.session_index,
             SessionNotOnOrAfter=answer.session_not_on_or_after,
         )
-        context = f"<{s}AuthnContextClassRef>{PASSWORD}</{s}AuthnContextClassRef>"
+        context = ""
+        if answer.authn_context is not None:
+            how = escape(answer.authn_context)
+            context = f"<{s}AuthnContextClassRef>{how}</{s}AuthnContextClassRef>"
         return (
             f"<{s}AuthnStatement{attributes}><{s}AuthnContext>{context}</{s}AuthnContext>"
             f"</{s}AuthnStatement>"

@@ -71,7 +71,7 @@ def test_what_is_asked_for_stands_in_the_order_of_the_schema() -> None:
             acs_url=ACS,
             force_authn=True,
             name_id_format="urn:format",
-            authn_context="urn:a urn:b",
+            authn_contexts=("urn:a", "urn:b"),
         )
     )
     assert root.get("ForceAuthn") == "true"

@@ -233,10 +233,11 @@ def test_other_prompts_do_not_force() -> None:
 
 
 def test_name_id_format_and_authn_context_are_passed_on() -> None:
-    upstream = connector(name_id_format="urn:f", requested_authn_context="urn:c")
+    upstream = connector(name_id_format="urn:f", requested_authn_context="urn:c urn:d")
     xml = etree.tostring(message_in(upstream.begin("t", ASKED, BASE).url)).decode()
     assert 'Format="urn:f"' in xml
     assert ">urn:c<" in xml
+    assert ">urn:d<" in xml
 
 
 # complete

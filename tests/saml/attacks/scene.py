@@ -6,6 +6,7 @@ from functools import cache
 
 from broker.saml.response import Expectations
 from tests.kit.clock import ManualClock
+from tests.kit.saml_document import PASSWORD
 from tests.kit.saml_idp import AuthnRequest, SamlIdp
 from tests.kit.saml_keys import key_pair
 from tests.saml.attacks.case import AttackCase, Scene
@@ -41,7 +42,7 @@ def document_of(case: AttackCase) -> str:
 
 
 def expectations(scene: Scene) -> Expectations:
-    """What the broker expects of the answer to ``scene.request``."""
+    """What the broker expects of the answer to ``scene.request``: a new sign-in, by password."""
     return Expectations(
         acs_url=scene.request.acs,
         audience=scene.request.issuer,
@@ -49,5 +50,7 @@ def expectations(scene: Scene) -> Expectations:
         keys=[pair.certificate.public_key() for pair in scene.idp.keys],
         request_id=scene.request.id,
         now=scene.idp.clock.now(),
+        signed_in_since=scene.idp.clock.now(),
+        authn_contexts=(PASSWORD,),
         decryption_keys=[scene.broker.private],
     )

@@ -63,6 +63,21 @@ fault(
     lambda a: {"authn_instant": None},
 )
 fault(
+    "An old sign-in, where a new one was asked for",
+    Reason.SAML_AUTHN_TOO_OLD,
+    lambda a: {"authn_instant": a.authn_instant - 3600},
+)
+fault(
+    "A weaker sign-in than was asked for",
+    Reason.SAML_AUTHN_CONTEXT,
+    lambda a: {"authn_context": "urn:oasis:names:tc:SAML:2.0:ac:classes:PreviousSession"},
+)
+fault(
+    "A sign-in of no class",
+    Reason.SAML_AUTHN_CONTEXT,
+    lambda a: {"authn_context": None},
+)
+fault(
     "A session that is over",
     Reason.SAML_SESSION_EXPIRED,
     lambda a: {"session_not_on_or_after": a.issue_instant - 600},
