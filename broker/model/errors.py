@@ -144,6 +144,9 @@ class Reason(StrEnum):
     SAML_ISSUED_TOO_LONG_AGO = "saml_issued_too_long_ago"
     SAML_AUTHN_TOO_OLD = "saml_authn_too_old"
 
+    # A SAML message of our own.
+    SAML_MESSAGE_TEXT = "saml_message_text"
+
     # A SAML provider's metadata.
     SAML_METADATA_UNAVAILABLE = "saml_metadata_unavailable"
     SAML_METADATA_INVALID = "saml_metadata_invalid"

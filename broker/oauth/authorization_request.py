@@ -30,6 +30,8 @@ _UNSUPPORTED = {
 }
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _RESOURCE = re.compile(r"[\x21-\x7e]{1,2048}")
+_UNTYPED = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+"""Control characters, and the two code points that are no characters: XML has no place for them."""
 _LOCAL_USERS = "COGNITO"
 
 MAX_CHARACTERS = 32_768
@@ -82,7 +84,7 @@ def parse(
         scopes=granted_scopes(params.get("scope"), client, pool),
         nonce=params.get("nonce"),
         provider=_provider(params, pool, client),
-        login_hint=params.get("login_hint"),
+        login_hint=_login_hint(params),
         prompt=_prompt(params),
         max_age=_max_age(params),
         lang=params.get("lang"),
@@ -254,6 +256,18 @@ def _max_age(params: Parameters) -> int | None:
             reason="max_age_invalid",
         )
     return int(value)
+
+
+def _login_hint(params: Parameters) -> str | None:
+    """OIDC Core 3.1.2.1: what a person may have typed, to be shown, and sent on in a URL or in XML."""
+    value = params.get("login_hint")
+    if value is not None and _UNTYPED.search(value):
+        raise OAuthError(
+            ErrorCode.INVALID_REQUEST,
+            "The login_hint must not have control characters.",
+            reason="login_hint_invalid",
+        )
+    return value
 
 
 def _resource(params: Parameters) -> str | None:

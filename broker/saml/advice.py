@@ -45,4 +45,5 @@ ADVICE = {
     Reason.SAML_UNSOLICITED: "Set IDPInit to true to let sign-in begin at the provider.",
     Reason.SAML_AUTHN_TOO_OLD: "Let the provider heed ForceAuthn, and set AuthnInstant to the new sign-in.",
     Reason.SAML_ISSUED_TOO_LONG_AGO: "Deliver the answer within six minutes, and set the clocks.",
+    Reason.SAML_MESSAGE_TEXT: "Look for control characters in what is configured for this provider.",
 }

@@ -13,7 +13,6 @@ import secrets
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -28,6 +27,7 @@ from broker.saml.xml import (
     RefusedError,
     XmlError,
     children,
+    escaped,
     name,
     only_child,
     parse,
@@ -170,7 +170,7 @@ def _parse_in_context(plaintext: bytes, data: Element) -> Element:
 
 def _within(plaintext: bytes, data: Element) -> Element:
     declarations = "".join(
-        f' xmlns{":" if prefix else ""}{prefix or ""}="{escape(uri)}"'
+        f' xmlns{":" if prefix else ""}{prefix or ""}="{escaped(uri)}"'
         for prefix, uri in data.nsmap.items()
     )
     context = parse(b"<context%b>%b</context>" % (declarations.encode(), plaintext))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from broker.model.errors import Reason, UpstreamError
 from broker.saml.algorithms import PublicKey, SignatureError
@@ -19,7 +18,7 @@ from broker.saml.refusal import refused
 from broker.saml.response import decoded
 from broker.saml.rules import ISSUER, STATUS_CODE, SUCCESS
 from broker.saml.signature import signed_view
-from broker.saml.xml import SAML, SAMLP, Element, XmlError, children, name, parse
+from broker.saml.xml import SAML, SAMLP, Element, XmlError, children, escaped, name, parse
 
 LOGOUT_REQUEST = name(SAMLP, "LogoutRequest")
 LOGOUT_RESPONSE = name(SAMLP, "LogoutResponse")
@@ -72,7 +71,7 @@ def logout_request(
     index = (
         ""
         if session_index is None
-        else f"<samlp:SessionIndex>{escape(session_index)}</samlp:SessionIndex>"
+        else f"<samlp:SessionIndex>{escaped(session_index)}</samlp:SessionIndex>"
     )
     content = f"{_name_id(name_id)}{index}"
     return _message("LogoutRequest", sender, content, message_id=request_id, now=now)
@@ -81,7 +80,7 @@ def logout_request(
 def logout_response(sender: Sender, *, in_response_to: str, response_id: str, now: float) -> str:
     """A LogoutResponse that says Success (core 3.7.2)."""
     content = f'<samlp:Status><samlp:StatusCode Value="{SUCCESS}"/></samlp:Status>'
-    answers = f' InResponseTo="{escape(in_response_to)}"'
+    answers = f' InResponseTo="{escaped(in_response_to)}"'
     return _message(
         "LogoutResponse", sender, content, message_id=response_id, now=now, more=answers
     )
@@ -171,8 +170,8 @@ def _message(
     return (
         f'<samlp:{kind} xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}" ID="{message_id}"'
         f' Version="2.0" IssueInstant="{write_instant(now)}"'
-        f' Destination="{escape(sender.destination)}"{more}>'
-        f"<saml:Issuer>{escape(sender.issuer)}</saml:Issuer>{content}</samlp:{kind}>"
+        f' Destination="{escaped(sender.destination)}"{more}>'
+        f"<saml:Issuer>{escaped(sender.issuer)}</saml:Issuer>{content}</samlp:{kind}>"
     )
 
 
@@ -183,8 +182,8 @@ def _name_id(name_id: NameId) -> str:
         "SPNameQualifier": name_id.sp_name_qualifier,
     }
     attributes = "".join(
-        f' {attribute}="{escape(value)}"'
+        f' {attribute}="{escaped(value)}"'
         for attribute, value in stated.items()
         if value is not None
     )
-    return f"<saml:NameID{attributes}>{escape(name_id.value)}</saml:NameID>"
+    return f"<saml:NameID{attributes}>{escaped(name_id.value)}</saml:NameID>"

@@ -45,6 +45,7 @@ _PUBLIC = {
     Reason.SAML_UNSOLICITED: f"{_PREFIX}The response was not asked for. ",
     Reason.SAML_AUTHN_TOO_OLD: f"{_PREFIX}The sign-in at the identity provider is too old. ",
     Reason.SAML_ISSUED_TOO_LONG_AGO: f"{_PREFIX}SAML Assertion was issued too long ago. ",
+    Reason.SAML_MESSAGE_TEXT: "The message to the identity provider cannot be written",
     Reason.SAML_METADATA_UNAVAILABLE: _METADATA,
     Reason.SAML_METADATA_INVALID: _METADATA,
     Reason.SAML_METADATA_ENTITY: _METADATA,

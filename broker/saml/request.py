@@ -9,10 +9,9 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from functools import lru_cache
-from html import escape
 
 from broker.saml.instant import write_instant
-from broker.saml.xml import SAML, SAMLP
+from broker.saml.xml import SAML, SAMLP, escaped
 
 HTTP_POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 
@@ -30,7 +29,10 @@ class AuthnRequest:
     """AuthnContextClassRefs, any of which will do."""
 
     def xml(self, *, request_id: str, now: float, subject: str | None = None) -> str:
-        """The message with this ID, issued now; ``subject`` names who is expected to sign in."""
+        """The message with this ID, issued now; ``subject`` names who is expected to sign in.
+
+        Raises ``XmlError`` for a value that no XML document can hold.
+        """
         head, issuer, tail = _text(self)
         instant = write_instant(now)
         return f'{head} ID="{request_id}" IssueInstant="{instant}"{issuer}{_subject(subject)}{tail}'
@@ -46,9 +48,9 @@ def _text(request: AuthnRequest) -> tuple[str, str, str]:
     head = f'<samlp:AuthnRequest xmlns:samlp="{SAMLP}" xmlns:saml="{SAML}"'
     force = ' ForceAuthn="true"' if request.force_authn else ""
     issuer = (
-        f' Version="2.0" Destination="{escape(request.destination)}"{force}'
-        f' AssertionConsumerServiceURL="{escape(request.acs_url)}" ProtocolBinding="{HTTP_POST}">'
-        f"<saml:Issuer>{escape(request.issuer)}</saml:Issuer>"
+        f' Version="2.0" Destination="{escaped(request.destination)}"{force}'
+        f' AssertionConsumerServiceURL="{escaped(request.acs_url)}" ProtocolBinding="{HTTP_POST}">'
+        f"<saml:Issuer>{escaped(request.issuer)}</saml:Issuer>"
     )
     options = f"{_name_id_policy(request.name_id_format)}{_contexts(request.authn_contexts)}"
     return head, issuer, f"{options}</samlp:AuthnRequest>"
@@ -58,14 +60,14 @@ def _subject(name: str | None) -> str:
     """Core 3.4.1: who the result is asked for. Of no stated format, since people type it."""
     if name is None:
         return ""
-    return f"<saml:Subject><saml:NameID>{escape(name)}</saml:NameID></saml:Subject>"
+    return f"<saml:Subject><saml:NameID>{escaped(name)}</saml:NameID></saml:Subject>"
 
 
 def _name_id_policy(name_format: str | None) -> str:
     """Core 3.4.1.1. Left out unless asked for: the provider knows best what it can name."""
     if name_format is None:
         return ""
-    return f'<samlp:NameIDPolicy Format="{escape(name_format)}" AllowCreate="true"/>'
+    return f'<samlp:NameIDPolicy Format="{escaped(name_format)}" AllowCreate="true"/>'
 
 
 def _contexts(references: tuple[str, ...]) -> str:
@@ -73,7 +75,7 @@ def _contexts(references: tuple[str, ...]) -> str:
     if not references:
         return ""
     classes = "".join(
-        f"<saml:AuthnContextClassRef>{escape(reference)}</saml:AuthnContextClassRef>"
+        f"<saml:AuthnContextClassRef>{escaped(reference)}</saml:AuthnContextClassRef>"
         for reference in references
     )
     return (

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from cryptography import x509
 
@@ -18,7 +17,7 @@ from broker.model.pool import Organization
 from broker.saml.instant import write_instant
 from broker.saml.metadata import POST
 from broker.saml.signing import MessageSigner
-from broker.saml.xml import DS, MD, SAMLP, XENC, XENC11
+from broker.saml.xml import DS, MD, SAMLP, XENC, XENC11, escaped
 
 _ARMOUR = re.compile(rb"-----[A-Z ]+-----|\s+")
 _CACHE_DURATION = "P1D"
@@ -49,7 +48,7 @@ def sp_metadata(provider: ServiceProvider, signer: MessageSigner | None = None) 
     xml = (
         f'<md:EntityDescriptor xmlns:md="{MD}" xmlns:ds="{DS}" ID="{_id(provider)}"'
         f' cacheDuration="{_CACHE_DURATION}" validUntil="{_valid_until(provider.signing)}"'
-        f' entityID="{escape(provider.entity_id)}">'
+        f' entityID="{escaped(provider.entity_id)}">'
         f'<md:SPSSODescriptor protocolSupportEnumeration="{SAMLP}">'
         f"{_keys('signing', provider.signing, ())}"
         f"{_keys('encryption', provider.encryption, _ENCRYPTION_METHODS)}"
@@ -80,7 +79,7 @@ def _organization(organization: Organization | None) -> str:
         "OrganizationURL": organization.url,
     }
     content = "".join(
-        f'<md:{tag} xml:lang="en">{escape(text)}</md:{tag}>' for tag, text in facts.items()
+        f'<md:{tag} xml:lang="en">{escaped(text)}</md:{tag}>' for tag, text in facts.items()
     )
     return f"<md:Organization>{content}</md:Organization>"
 
@@ -97,14 +96,14 @@ def _keys(use: str, certificates: Iterable[bytes], methods: Iterable[str]) -> st
 
 def _logout_services(base_urls: Iterable[str]) -> str:
     return "".join(
-        f'<md:SingleLogoutService Binding="{POST}" Location="{escape(url)}/saml2/logout"/>'
+        f'<md:SingleLogoutService Binding="{POST}" Location="{escaped(url)}/saml2/logout"/>'
         for url in base_urls
     )
 
 
 def _consumer_services(base_urls: Iterable[str]) -> str:
     return "".join(
-        f'<md:AssertionConsumerService Binding="{POST}" Location="{escape(url)}/saml2/idpresponse"'
+        f'<md:AssertionConsumerService Binding="{POST}" Location="{escaped(url)}/saml2/idpresponse"'
         f' index="{index}"{_DEFAULT if index == 0 else ""}/>'
         for index, url in enumerate(base_urls)
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, cast
 
@@ -127,6 +128,16 @@ def serialized(element: Element) -> bytes:
     return etree.tostring(element, with_tail=False)
 
 
+def escaped(value: str) -> str:
+    """``value`` as text or as the value of an attribute, in an XML document of ours.
+
+    Raises ``XmlError`` for what no document may hold, however it is written (XML 1.0 2.2).
+    """
+    if found := _NO_CHARACTER.search(value):
+        raise XmlError("characters of XML", f"U+{ord(found.group()):04X}")
+    return escape(value)
+
+
 def name(namespace: str, local: str) -> str:
     """The tag as lxml writes it."""
     return f"{{{namespace}}}{local}"
@@ -191,6 +202,8 @@ _PARSER = etree.XMLParser(
 
 # Possessive, so that a prolog of many comments is scanned once.
 _DTD = re.compile(rb"(?>[\s\xef\xbb\xbf]+|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
+
+_NO_CHARACTER = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _IDS = etree.XPath("//@ID | //@Id | //@xml:id")
 _TOO_DEEP = etree.XPath(f"boolean({'/*' * (MAX_DEPTH + 1)})")

@@ -16,6 +16,7 @@ from broker.settings.kinds import Boolean, Choice, Text
 from broker.settings.members import Member, Table, table
 
 _PRESENT = Text(must=rules.not_empty)
+_WRITTEN = Text(must=rules.text)
 _FETCHED = Text(must=web_problem)
 
 SAML_OWN = (
@@ -38,9 +39,9 @@ SAML_OWN = (
         "The broker's own. Whether login_hint is sent as the Subject of the request.",
         default="false",
     ),
-    Member("NameIDFormat", _PRESENT, "The broker's own. The NameID format to ask for."),
+    Member("NameIDFormat", _WRITTEN, "The broker's own. The NameID format to ask for."),
     Member(
-        "RequestedAuthnContext", _PRESENT, "The broker's own. The AuthnContextClassRef to ask for."
+        "RequestedAuthnContext", _WRITTEN, "The broker's own. The AuthnContextClassRef to ask for."
     ),
 )
 """Members of a SAML provider's details that may stand beside ``ProviderDetails`` as well."""

@@ -11,12 +11,20 @@ import re
 _POOL_ID = re.compile(r"[A-Za-z0-9_-]+_[0-9A-Za-z]+")
 _PRINTABLE_ASCII = re.compile(r"[\x20-\x7e]{1,256}")
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _SHORTEST_PROVIDER_NAME = 3
 _RESERVED_PROVIDER_NAME = "cognito"
 
 
 def not_empty(text: str) -> str | None:
     return None if text.strip() else "must not be empty"
+
+
+def text(value: str) -> str | None:
+    """What stands in XML that we write, which has no place for control characters."""
+    if not value.strip():
+        return "must not be empty"
+    return "must not have control characters" if _UNWRITABLE.search(value) else None
 
 
 def pool_id(text: str) -> str | None:

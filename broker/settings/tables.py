@@ -193,8 +193,8 @@ POOL = table(
         Object(
             table(
                 "Organization",
-                Member("Name", Text(must=rules.not_empty), "Its name.", required=True),
-                Member("DisplayName", Text(must=rules.not_empty), "For people.", default="Name"),
+                Member("Name", Text(must=rules.text), "Its name.", required=True),
+                Member("DisplayName", Text(must=rules.text), "For people.", default="Name"),
                 Member("URL", Text(must=web_problem), "Its site.", required=True),
             )
         ),

@@ -25,7 +25,7 @@ from broker.saml.refusal import refused
 from broker.saml.request import AuthnRequest, new_id
 from broker.saml.response import Assertion, Expectations, read_response
 from broker.upstream import saml_logout
-from broker.upstream.saml_party import REQUEST, REQUEST_ID, RESPONSE, Letter, SamlParty
+from broker.upstream.saml_party import REQUEST, REQUEST_ID, RESPONSE, Letter, SamlParty, writing
 
 ACS_PATH = "/saml2/idpresponse"
 
@@ -43,13 +43,15 @@ class SamlUpstream(SamlParty):
         descriptor = self.descriptor()
         endpoint = descriptor.sso_redirect or descriptor.sso_post or ""
         request_id = new_id()
-        letter = Letter(
-            field=REQUEST,
-            xml=self._authn_request(endpoint, base_url, request).xml(
+        with writing():
+            xml = self._authn_request(endpoint, base_url, request).xml(
                 request_id=request_id,
                 now=self.clock.now(),
                 subject=self._hint(request),
-            ),
+            )
+        letter = Letter(
+            field=REQUEST,
+            xml=xml,
             relay_state=transaction_id,
             signer=self.signer() if self.settings.sign_requests else None,
             remember={REQUEST_ID: request_id},

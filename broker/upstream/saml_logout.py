@@ -29,7 +29,7 @@ from broker.saml.logout import (
 from broker.saml.refusal import refused
 from broker.saml.request import new_id
 from broker.saml.rules import SUCCESS
-from broker.upstream.saml_party import REQUEST, REQUEST_ID, RESPONSE, Letter, SamlParty
+from broker.upstream.saml_party import REQUEST, REQUEST_ID, RESPONSE, Letter, SamlParty, writing
 
 LOGOUT_PATH = "/saml2/logout"
 
@@ -61,13 +61,14 @@ def ask(party: SamlParty, sign_out_id: str, session: LoginSession) -> UpstreamRe
     if not party.settings.idp_signout or endpoint is None or name_id is None:
         return None
     request_id = new_id()
-    xml = logout_request(
-        Sender(issuer=party.pool.sp_entity_id, destination=endpoint.location),
-        name_id,
-        session.logout.get("session_index"),
-        request_id=request_id,
-        now=party.clock.now(),
-    )
+    with writing():
+        xml = logout_request(
+            Sender(issuer=party.pool.sp_entity_id, destination=endpoint.location),
+            name_id,
+            session.logout.get("session_index"),
+            request_id=request_id,
+            now=party.clock.now(),
+        )
     letter = Letter(
         field=REQUEST,
         xml=xml,
@@ -131,12 +132,13 @@ def _response(party: SamlParty, wish: ProviderLogout, relay_state: str) -> Upstr
     endpoint = descriptor.slo_redirect or descriptor.slo_post
     if endpoint is None:
         return None
-    xml = logout_response(
-        Sender(issuer=party.pool.sp_entity_id, destination=endpoint.response_location),
-        in_response_to=wish.message_id,
-        response_id=new_id(),
-        now=party.clock.now(),
-    )
+    with writing():
+        xml = logout_response(
+            Sender(issuer=party.pool.sp_entity_id, destination=endpoint.response_location),
+            in_response_to=wish.message_id,
+            response_id=new_id(),
+            now=party.clock.now(),
+        )
     letter = Letter(
         field=RESPONSE, xml=xml, relay_state=relay_state, signer=party.signer(), remember={}
     )

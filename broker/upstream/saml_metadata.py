@@ -22,6 +22,7 @@ from broker.model.pool import IdentityProvider, ProviderType, SamlSettings, User
 from broker.ports import Clock
 from broker.saml.metadata import IdpDescriptor, parse_idp_metadata
 from broker.saml.refusal import refused
+from broker.saml.xml import escaped
 from broker.upstream import saml_expiry, saml_file
 from broker.upstream.saml_copies import MetadataCopies, Source
 from broker.upstream.saml_flights import Flights, in_background, in_parallel

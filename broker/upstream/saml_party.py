@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -17,6 +18,7 @@ from broker.saml.bindings import post_form, redirect_url
 from broker.saml.metadata import IdpDescriptor
 from broker.saml.refusal import refused
 from broker.saml.signing import MessageSigner, rsa_private_key, signer_of
+from broker.saml.xml import XmlError
 
 REQUEST = "SAMLRequest"
 RESPONSE = "SAMLResponse"
@@ -26,6 +28,15 @@ REQUEST_ID = "request_id"
 LONGEST_MEMORY = 365 * 86400
 """Of a message's ID. Some are dated to the year 9999; no request or transaction that such a message
 could answer a second time lives even a day."""
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """A message of ours that would be no XML is not sent. Raises ``UpstreamError``."""
+    try:
+        yield
+    except XmlError as fault:
+        raise refused(Reason.SAML_MESSAGE_TEXT, fault.expected, fault.received) from fault
 
 
 class Metadata(Protocol):

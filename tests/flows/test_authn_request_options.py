@@ -169,6 +169,19 @@ def test_a_hint_names_the_subject_where_that_is_configured(asked: Callable[..., 
     assert request.findtext(f"{ASSERTION}Subject/{ASSERTION}NameID") == "a & <b>"
 
 
+@pytest.mark.parametrize("binding", ["Redirect", "POST"])
+@pytest.mark.parametrize("hint", ["a\x00", "\x0b", "\ufffe"])
+def test_a_hint_that_no_xml_can_hold_is_refused(
+    asking: Callable[..., World], world: World, binding: str, hint: str
+) -> None:
+    metadata = world.idp.metadata(bindings=[binding])
+    strict = asking(
+        MetadataFile=metadata, SendLoginHint="true", RequestSigningAlgorithm="rsa-sha256"
+    )
+    answer = callback(strict.browser().get(strict.authorize_url(login_hint=hint)))
+    assert answer["error"] == "invalid_request"
+
+
 def test_formats_and_contexts_are_asked_for_where_configured(asked: Callable[..., Any]) -> None:
     request = asked({}, NameIDFormat=PERSISTENT, RequestedAuthnContext=CONTEXT)
     assert request.find(f"{PROTOCOL}NameIDPolicy").get("Format") == PERSISTENT

@@ -266,6 +266,17 @@ def test_a_public_client_must_send_a_challenge() -> None:
     assert refusal(client_id="spa").reason == "pkce_required"
 
 
+@pytest.mark.parametrize("hint", ["\x00", "a\x0bb", "a\nb", "a\x85b", "\ufffe", "\uffff"])
+def test_a_hint_is_what_can_be_typed(hint: str) -> None:
+    refused = refusal(login_hint=hint)
+    assert (refused.code, refused.reason) == (ErrorCode.INVALID_REQUEST, "login_hint_invalid")
+
+
+def test_a_hint_may_be_in_any_script() -> None:
+    hint = "zoë 山田 \U0001f600 <a&b>"
+    assert read(login_hint=hint).login_hint == hint
+
+
 # -- provider, resource ----------------------------------------------------------------------
 
 
@@ -321,6 +332,7 @@ def test_any_other_resource_refuses(resource: str) -> None:
                 "max_age",
                 "resource",
                 "lang",
+                "login_hint",
                 "code_challenge",
             ]
         ),

@@ -233,3 +233,28 @@ def test_a_crowd_of_attributes_is_refused_before_anything_canonicalises_it() -> 
     crowd = b"<a " + b" ".join(b'a%x=""' % i for i in range(8000)) + b"/>"
     with pytest.raises(xml.XmlError, match="at most 128 attributes"):
         xml.parse(crowd)
+
+
+@given(st.text())
+def test_what_is_escaped_reads_back_or_is_refused(value: str) -> None:
+    """Line ends aside, which every reader of XML makes one of (XML 1.0 2.11, 3.3.3)."""
+    try:
+        written = xml.escaped(value)
+    except xml.XmlError:
+        return
+    root = xml.parse(f'<a b="{written}">{written}</a>'.encode())
+    assert xml.text(root) == value.replace("\r\n", "\n").replace("\r", "\n")
+    assert " ".join(root.get("b", "").split()) == " ".join(value.split())
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x08", "\x1f", "\ud800", "\ufffe", "\uffff"])
+def test_what_no_document_may_hold_is_not_written(character: str) -> None:
+    with pytest.raises(xml.XmlError, match=f"U\\+{ord(character):04X}"):
+        xml.escaped(f"a{character}b")
+
+
+@pytest.mark.parametrize(
+    "character", ["\t", "\x7f", "\x85", "\ud7ff", "\ue000", "\ufffd", "\U0010ffff"]
+)
+def test_what_a_document_may_hold_is_written(character: str) -> None:
+    assert xml.escaped(character) == character

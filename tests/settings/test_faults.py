@@ -57,6 +57,14 @@ FAULTS: dict[str, tuple[Any, str]] = {
         lambda pool: details(pool).update(client_id="x"),
         f"{DETAILS}.client_id: unknown member",
     ),
+    "text that no XML can hold": (
+        lambda pool: pool.update(Organization={"Name": "A\x07", "URL": "https://a.example"}),
+        f"{POOL}.Organization.Name: must not have control characters",
+    ),
+    "a request that no XML can hold": (
+        lambda pool: provider(pool, 0).update(NameIDFormat="urn:a\x0b"),
+        f"{POOL}.IdentityProviders[0].NameIDFormat: must not have control characters",
+    ),
     "list where text is meant": (
         lambda pool: client(pool).update(ClientName=["a"]),
         f"{CLIENT}.ClientName: must be text, not a list",

@@ -240,6 +240,19 @@ def test_name_id_format_and_authn_context_are_passed_on() -> None:
     assert ">urn:d<" in xml
 
 
+@pytest.mark.parametrize("binding", ["sso_redirect", "sso_post"])
+@pytest.mark.parametrize("sign_requests", [True, False])
+def test_a_request_that_would_be_no_xml_is_not_sent(binding: str, sign_requests: bool) -> None:
+    only = {"sso_redirect": None, "sso_post": None, binding: SSO}
+    upstream = connector(
+        metadata=Descriptors(**only), sign_requests=sign_requests, send_login_hint=True
+    )
+    for hint in ("\x00", "\x0b", "\x1f", "\ufffe", "\udc80"):
+        with pytest.raises(UpstreamError) as refusal:
+            upstream.begin("t", replace(ASKED, login_hint=hint), BASE)
+        assert refusal.value.reason == Reason.SAML_MESSAGE_TEXT
+
+
 # complete
 
 
@@ -464,6 +477,13 @@ def test_a_logout_request_is_posted_where_nothing_else_is_taken() -> None:
     assert request.url == SLO.location
     root = parse(b64decode(request.form["SAMLRequest"]))
     assert signed_view(root, [rsa_key("pool").public_key()]).get("Destination") == SLO.location
+
+
+def test_a_logout_request_that_would_be_no_xml_is_not_sent() -> None:
+    session = replace(signed_in(), logout={"name_id": "alice\x1f"})
+    with pytest.raises(UpstreamError) as refusal:
+        logging_out().begin_logout("out", session, BASE)
+    assert refusal.value.reason == Reason.SAML_MESSAGE_TEXT
 
 
 def test_no_logout_request_without_use() -> None:
