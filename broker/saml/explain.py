@@ -7,35 +7,17 @@ name rules, algorithms, names of attributes and times; no value of an attribute,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from broker.model.errors import Reason, UpstreamError
-from broker.saml.assertion import attributes, name_id_in, only_subject
+from broker.saml.assertion import attributes
+from broker.saml.expectations import Expectations
 from broker.saml.response import ENCRYPTED_ASSERTION, one_assertion, sent_response, verified
-from broker.saml.rules import (
-    Expectations,
-    assertion_issuer_is_provider,
-    audience_is_us,
-    authn_context_is_as_asked,
-    conditions_hold,
-    confirmed_until,
-    destination_is_acs,
-    has_an_authn_statement,
-    has_an_id,
-    response_answers_request,
-    response_issuer_is_provider,
-    session_is_not_over,
-    sign_in_is_recent,
-    status_is_success,
-    unsolicited_is_fresh,
-    version_is_2_0,
-)
+from broker.saml.rules import ASSERTION_RULES, Rule, response_rules
 from broker.saml.signature import is_signed
 from broker.saml.xml import Element, children
-
-Rule = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +41,7 @@ def explain(encoded: str, expected: Expectations, mapping: Mapping[str, str]) ->
     finding, response = _signature("Response", sent, expected, Reason.SAML_RESPONSE_SIGNATURE)
     yield finding
     is_proven = finding.passed is True
-    yield from _all(_response_rules(response, expected, signed=is_signed(sent) or is_proven))
+    yield from _all(response_rules(signed=is_signed(sent)), response, expected)
     yield _encryption(response)
     finding, assertion = _run(
         "It has one assertion that can be read", partial(one_assertion, response, sent, expected)
@@ -70,13 +52,13 @@ def explain(encoded: str, expected: Expectations, mapping: Mapping[str, str]) ->
     finding, seen = _signature("Assertion", assertion, expected, Reason.SAML_ASSERTION_SIGNATURE)
     yield finding
     yield _something_is_signed(is_proven or finding.passed is True)
-    yield from _all(_assertion_rules(seen, expected))
+    yield from _all(ASSERTION_RULES, seen, expected)
     yield from _attributes(seen, mapping)
 
 
-def _run(step: str, rule: Rule) -> tuple[Finding, object]:
+def _run(step: str, check: Callable[[], object]) -> tuple[Finding, object]:
     try:
-        result = rule()
+        result = check()
     except UpstreamError as error:
         finding = Finding(
             step=step,
@@ -89,9 +71,11 @@ def _run(step: str, rule: Rule) -> tuple[Finding, object]:
     return Finding(step=step, passed=True), result
 
 
-def _all(rules: Mapping[str, Rule]) -> Iterator[Finding]:
-    for step, rule in rules.items():
-        yield _run(step, rule)[0]
+def _all(
+    rules: Sequence[tuple[str, Rule]], element: Element, expected: Expectations
+) -> Iterator[Finding]:
+    for step, rule in rules:
+        yield _run(step, partial(rule, element, expected))[0]
 
 
 def _signature(
@@ -124,37 +108,6 @@ def _encryption(response: Element) -> Finding:
     encrypted = bool(children(response, ENCRYPTED_ASSERTION))
     note = "the assertion is encrypted" if encrypted else "the assertion is not encrypted"
     return Finding(step="Encryption", passed=None, note=note)
-
-
-def _response_rules(response: Element, expected: Expectations, *, signed: bool) -> dict[str, Rule]:
-    return {
-        "The Response is of SAML 2.0": partial(version_is_2_0, response),
-        "Its Issuer is the provider": partial(response_issuer_is_provider, response, expected),
-        "Its Destination is the ACS": partial(
-            destination_is_acs, response, expected, signed=signed
-        ),
-        "Its InResponseTo is the request": partial(response_answers_request, response, expected),
-        "Its status is Success": partial(status_is_success, response),
-    }
-
-
-def _assertion_rules(assertion: Element, expected: Expectations) -> dict[str, Rule]:
-    return {
-        "The assertion has an ID": partial(has_an_id, assertion),
-        "The assertion is of SAML 2.0": partial(version_is_2_0, assertion),
-        "Its Issuer is the provider": partial(assertion_issuer_is_provider, assertion, expected),
-        "Its Conditions hold now": partial(conditions_hold, assertion, expected),
-        "Its audience is this pool": partial(audience_is_us, assertion, expected),
-        "A bearer confirmation is for the ACS": partial(confirmed_until, assertion, expected),
-        "It says when the person signed in": partial(has_an_authn_statement, assertion),
-        "It was a new sign-in, if one was asked for": partial(
-            sign_in_is_recent, assertion, expected
-        ),
-        "They signed in as was asked for": partial(authn_context_is_as_asked, assertion, expected),
-        "The provider's session is not over": partial(session_is_not_over, assertion, expected),
-        "Unasked, it was issued just now": partial(unsolicited_is_fresh, assertion, expected),
-        "It names somebody": lambda: name_id_in(only_subject(assertion)),
-    }
 
 
 def _attributes(assertion: Element, mapping: Mapping[str, str]) -> Iterator[Finding]:

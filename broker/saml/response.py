@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
+from collections.abc import Sequence
 from typing import cast
 
 from lxml import etree
@@ -18,25 +19,14 @@ from broker.model.errors import Reason
 from broker.saml.algorithms import SignatureError
 from broker.saml.assertion import Assertion, NameId, read_assertion
 from broker.saml.encryption import DecryptionError, decrypt
+from broker.saml.expectations import Expectations
 from broker.saml.refusal import refused
 from broker.saml.rules import (
+    ASSERTION_RULES,
     ISSUER,
-    Expectations,
-    assertion_issuer_is_provider,
-    audience_is_us,
-    authn_context_is_as_asked,
-    conditions_hold,
+    Rule,
     confirmed_until,
-    destination_is_acs,
-    has_an_authn_statement,
-    has_an_id,
-    response_answers_request,
-    response_issuer_is_provider,
-    session_is_not_over,
-    sign_in_is_recent,
-    status_is_success,
-    unsolicited_is_fresh,
-    version_is_2_0,
+    response_rules,
 )
 from broker.saml.signature import is_signed, signed_view
 from broker.saml.xml import SAML, SAMLP, Element, XmlError, children, name, parse, text
@@ -58,13 +48,15 @@ def read_response(encoded: str, expected: Expectations) -> Assertion:
     """The assertion that ``encoded`` proves. Raises ``UpstreamError``, and nothing else."""
     sent = sent_response(encoded)
     response, response_signed = verified(sent, expected, Reason.SAML_RESPONSE_SIGNATURE)
-    _check_response(response, expected, signed=response_signed)
+    _keep(response_rules(signed=response_signed), response, expected)
     assertion, assertion_signed = verified(
         one_assertion(response, sent, expected), expected, Reason.SAML_ASSERTION_SIGNATURE
     )
     if not (response_signed or assertion_signed):
         raise refused(Reason.SAML_UNSIGNED, "a signed Response or Assertion", "no signature")
-    return _check_assertion(assertion, expected)
+    _keep(ASSERTION_RULES, assertion, expected)
+    usable_until = confirmed_until(assertion, expected)
+    return read_assertion(assertion, issuer=expected.issuer, usable_until=usable_until)
 
 
 def sent_response(encoded: str) -> Element:
@@ -123,14 +115,6 @@ def _claim(element: Element, expected: Expectations) -> str:
     return "" if named == expected.issuer else f"; it says it is from {named[:100]!r}"
 
 
-def _check_response(response: Element, expected: Expectations, *, signed: bool) -> None:
-    version_is_2_0(response)
-    response_issuer_is_provider(response, expected)
-    destination_is_acs(response, expected, signed=signed)
-    response_answers_request(response, expected)
-    status_is_success(response)
-
-
 def one_assertion(response: Element, sent: Element, expected: Expectations) -> Element:
     """The one assertion of the Response, decrypted if need be."""
     plain = children(response, ASSERTION)
@@ -170,16 +154,6 @@ def _decrypted(holder: Element, expected: Expectations) -> Element:
     return root
 
 
-def _check_assertion(assertion: Element, expected: Expectations) -> Assertion:
-    has_an_id(assertion)
-    version_is_2_0(assertion)
-    assertion_issuer_is_provider(assertion, expected)
-    conditions_hold(assertion, expected)
-    audience_is_us(assertion, expected)
-    usable_until = confirmed_until(assertion, expected)
-    has_an_authn_statement(assertion)
-    sign_in_is_recent(assertion, expected)
-    authn_context_is_as_asked(assertion, expected)
-    session_is_not_over(assertion, expected)
-    unsolicited_is_fresh(assertion, expected)
-    return read_assertion(assertion, issuer=expected.issuer, usable_until=usable_until)
+def _keep(rules: Sequence[tuple[str, Rule]], element: Element, expected: Expectations) -> None:
+    for _, rule in rules:
+        rule(element, expected)

@@ -1,27 +1,25 @@
 """The rules of the Web Browser SSO profile that a Response must keep (SAML profiles 4.1.4).
 
 One rule, one short function. A rule gets the message as verified and what is expected of it, and
-raises ``UpstreamError`` or says nothing. ``response.py`` decides what is verified and when a rule
-runs.
+raises ``UpstreamError`` or says nothing. Which rules there are is said at the end, once, for the
+reader and for ``broker saml explain``; ``response.py`` decides what is verified and when they run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-
-from cryptography.hazmat.primitives.asymmetric import rsa
+from collections.abc import Callable
 
 from broker.model.errors import Reason, UpstreamError
-from broker.saml.algorithms import PublicKey
 from broker.saml.assertion import (
     authn_context,
     authn_instant,
     instant,
+    name_id_in,
     only_subject,
     session_end,
     simple_text,
 )
+from broker.saml.expectations import Expectations
 from broker.saml.refusal import refused
 from broker.saml.xml import SAML, SAMLP, Element, children, elements, local_name, name
 
@@ -40,49 +38,8 @@ BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 _UNDERSTOOD = {AUDIENCE_RESTRICTION, name(SAML, "OneTimeUse"), name(SAML, "ProxyRestriction")}
 """OneTimeUse is kept by the replay check; ProxyRestriction binds who issues further assertions."""
 
-MAX_SKEW = 180
-MAX_AGE = 360
-"""How long ago an assertion nobody asked for may have been issued."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expectations:
-    """What the broker knows before it looks at the message.
-
-    ``issuer`` is the entity id of the one provider this sign-in is with, ``keys`` are that
-    provider's. ``request_id`` of None means that no request was sent (IdP-initiated).
-    ``signed_in_since``: before it, give or take ``skew``, the person must not have signed in.
-    ``authn_contexts``: classes of which one must be how. None and empty: any will do.
-    """
-
-    acs_url: str
-    audience: str
-    issuer: str
-    keys: Sequence[PublicKey]
-    request_id: str | None
-    now: float
-    skew: int = 120
-    max_age: int = MAX_AGE
-    signed_in_since: float | None = None
-    authn_contexts: Sequence[str] = ()
-    require_encryption: bool = False
-    decryption_keys: Sequence[rsa.RSAPrivateKey] = field(default=(), repr=False)
-    allow_sha1: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.skew <= MAX_SKEW:
-            raise ValueError(f"skew must be 0 to {MAX_SKEW} seconds")
-
-    def is_past(self, end: float) -> bool:
-        """Whether a NotOnOrAfter is over, by a clock that may be ``skew`` ahead of the IdP's."""
-        return self.now - self.skew >= end
-
-    def is_future(self, start: float) -> bool:
-        """Whether a NotBefore is still to come, by a clock that may be ``skew`` behind."""
-        return self.now + self.skew < start
-
-
-def status_is_success(response: Element) -> None:
+def status_is_success(response: Element, _expected: Expectations) -> None:
     """SAML core 3.2.2.2: only a top-level status of Success brings assertions to act on.
 
     One status, that is: of several, nobody knows which one another reader takes.
@@ -94,7 +51,7 @@ def status_is_success(response: Element) -> None:
         raise refused(Reason.SAML_STATUS, SUCCESS, ", ".join(all_codes) or "no status")
 
 
-def version_is_2_0(element: Element) -> None:
+def version_is_2_0(element: Element, _expected: Expectations) -> None:
     """SAML core 4.1: a message or assertion of another version is not processed."""
     if element.get("Version") != "2.0":
         raise refused(Reason.SAML_VERSION, "2.0", str(element.get("Version")))
@@ -118,13 +75,17 @@ def _issuer_is_provider(issuers: list[Element], expected: Expectations) -> None:
         raise refused(Reason.SAML_ISSUER, expected.issuer, ", ".join(names) or "no Issuer")
 
 
-def destination_is_acs(response: Element, expected: Expectations, *, signed: bool) -> None:
-    """Bindings 3.5.5.2: a signed message names where it is to be delivered; any other may."""
-    destination = response.get("Destination")
-    if destination is None and not signed:
-        return
+def destination_is_acs(response: Element, expected: Expectations) -> None:
+    """SAML core 3.2.2: may be left out, must be where the message arrived when it is there."""
+    destination = response.get("Destination", expected.acs_url)
     if destination != expected.acs_url:
-        raise refused(Reason.SAML_DESTINATION, expected.acs_url, destination or "no Destination")
+        raise refused(Reason.SAML_DESTINATION, expected.acs_url, destination)
+
+
+def has_a_destination(response: Element, expected: Expectations) -> None:
+    """Bindings 3.5.5.2: a signed message names where it is to be delivered."""
+    if response.get("Destination") is None:
+        raise refused(Reason.SAML_DESTINATION, expected.acs_url, "no Destination")
 
 
 def response_answers_request(response: Element, expected: Expectations) -> None:
@@ -137,7 +98,7 @@ def response_answers_request(response: Element, expected: Expectations) -> None:
         )
 
 
-def has_an_id(assertion: Element) -> None:
+def has_an_id(assertion: Element, _expected: Expectations) -> None:
     """SAML core 2.3.3. Without an ID a second use could not be told from the first."""
     if not assertion.get("ID"):
         raise refused(Reason.SAML_ASSERTION_MALFORMED, "an assertion ID", "none")
@@ -178,6 +139,11 @@ def audience_is_us(assertion: Element, expected: Expectations) -> None:
     if not audiences or not all(expected.audience in named for named in audiences):
         received = "; ".join(", ".join(named) for named in audiences)
         raise refused(Reason.SAML_AUDIENCE, expected.audience, received or "no AudienceRestriction")
+
+
+def is_confirmed(assertion: Element, expected: Expectations) -> None:
+    """Profiles 4.1.4.3: there is a good bearer confirmation."""
+    confirmed_until(assertion, expected)
 
 
 def confirmed_until(assertion: Element, expected: Expectations) -> float:
@@ -223,7 +189,7 @@ def _unconfirmed(expected: str, received: str) -> UpstreamError:
     return refused(Reason.SAML_SUBJECT_CONFIRMATION, expected, received)
 
 
-def has_an_authn_statement(assertion: Element) -> None:
+def has_an_authn_statement(assertion: Element, _expected: Expectations) -> None:
     """Profiles 4.1.4.2: what proves a sign-in says when it was. Without it nobody could tell a new
     sign-in from an old one, and ``prompt=login`` would be anybody's to leave out."""
     authn_instant(assertion)
@@ -263,3 +229,42 @@ def unsolicited_is_fresh(assertion: Element, expected: Expectations) -> None:
             f"issued within {expected.max_age} s of {expected.now:.0f}",
             str(assertion.get("IssueInstant")),
         )
+
+
+def names_somebody(assertion: Element, _expected: Expectations) -> None:
+    """SAML core 2.4.1: a Subject with one NameID."""
+    name_id_in(only_subject(assertion))
+
+
+Rule = Callable[[Element, Expectations], None]
+
+RESPONSE_RULES: tuple[tuple[str, Rule], ...] = (
+    ("The Response is of SAML 2.0", version_is_2_0),
+    ("Its Issuer is the provider", response_issuer_is_provider),
+    ("Its Destination is the ACS", destination_is_acs),
+    ("Its InResponseTo is the request", response_answers_request),
+    ("Its status is Success", status_is_success),
+)
+"""Each with its name for people, in the order in which they are kept."""
+
+SIGNED_RESPONSE_RULES = (*RESPONSE_RULES, ("Signed, it has a Destination", has_a_destination))
+
+ASSERTION_RULES: tuple[tuple[str, Rule], ...] = (
+    ("The assertion has an ID", has_an_id),
+    ("The assertion is of SAML 2.0", version_is_2_0),
+    ("Its Issuer is the provider", assertion_issuer_is_provider),
+    ("Its Conditions hold now", conditions_hold),
+    ("Its audience is this pool", audience_is_us),
+    ("A bearer confirmation is for the ACS", is_confirmed),
+    ("It says when the person signed in", has_an_authn_statement),
+    ("They signed in anew, if that was asked for", sign_in_is_recent),
+    ("They signed in the way that was asked for", authn_context_is_as_asked),
+    ("The provider's session is not over", session_is_not_over),
+    ("Unasked, it was issued just now", unsolicited_is_fresh),
+    ("It names somebody", names_somebody),
+)
+
+
+def response_rules(*, signed: bool) -> tuple[tuple[str, Rule], ...]:
+    """The rules of a Response that carried a signature, or of one that did not."""
+    return SIGNED_RESPONSE_RULES if signed else RESPONSE_RULES

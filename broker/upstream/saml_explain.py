@@ -10,10 +10,10 @@ from urllib.parse import parse_qs
 
 from broker.model.errors import Reason, UpstreamError
 from broker.model.login import SIGN_IN_SECONDS
+from broker.saml.expectations import Expectations
 from broker.saml.explain import Finding, explain
 from broker.saml.instant import read_instant
 from broker.saml.response import sent_response
-from broker.saml.rules import Expectations
 from broker.upstream.saml import ACS_PATH
 from broker.upstream.saml_party import RESPONSE, SamlParty
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from base64 import b64decode
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.model.errors import Reason, UpstreamError
+from broker.saml import rules
 from broker.saml.refusal import refused
 from broker.saml.response import Assertion, Expectations, read_response
 from tests.saml import builders
@@ -659,3 +661,16 @@ def test_expensive_content_under_a_replayed_signature_refuses(kind: str) -> None
     message = encoded(hostile()[kind])
     assert len(message) <= 100_000
     assert refusal_of(message).reason == Reason.SAML_ASSERTION_SIGNATURE
+
+
+def test_every_rule_is_in_the_list_that_is_kept_and_explained() -> None:
+    written = {
+        rule
+        for _, rule in inspect.getmembers(rules, inspect.isfunction)
+        if rule.__module__ == rules.__name__
+        and not rule.__name__.startswith("_")
+        and rule.__annotations__["return"] == "None"
+    }
+    listed = (*rules.SIGNED_RESPONSE_RULES, *rules.ASSERTION_RULES)
+    assert written == {rule for _, rule in listed}
+    assert len({title for title, _ in rules.ASSERTION_RULES}) == len(rules.ASSERTION_RULES)
