@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -22,6 +22,7 @@ class Expectations:
     provider's. ``request_id`` of None means that no request was sent (IdP-initiated).
     ``signed_in_since``: before it, give or take ``skew``, the person must not have signed in.
     ``authn_contexts``: classes of which one must be how. None and empty: any will do.
+    ``decryption_keys`` is asked only when there is something to decrypt.
     """
 
     acs_url: str
@@ -35,7 +36,7 @@ class Expectations:
     signed_in_since: float | None = None
     authn_contexts: Sequence[str] = ()
     require_encryption: bool = False
-    decryption_keys: Sequence[rsa.RSAPrivateKey] = field(default=(), repr=False)
+    decryption_keys: Callable[[], Sequence[rsa.RSAPrivateKey]] = field(default=tuple, repr=False)
     allow_sha1: bool = False
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from itertools import product
 
 from cryptography import x509
@@ -89,7 +90,7 @@ class EndpointLeftOut:
     problem: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class IdpDescriptor:
     """What the broker knows of an identity provider. At least one endpoint and key is there."""
 
@@ -104,7 +105,7 @@ class IdpDescriptor:
     valid_until: float | None = None
     cache_duration: int | None = None
 
-    @property
+    @cached_property
     def keys(self) -> tuple[PublicKey, ...]:
         return tuple(verification.key for verification in self.signing)
 

@@ -146,7 +146,7 @@ def _as_signed(assertion: Element, sent: Element) -> Element:
 def _decrypted(holder: Element, expected: Expectations) -> Element:
     """Reading starts over on the plaintext: what is in it is as unproven as the Response was."""
     try:
-        root = decrypt(holder, expected.decryption_keys)
+        root = decrypt(holder, expected.decryption_keys())
     except DecryptionError as fault:
         raise refused(Reason.SAML_DECRYPTION, fault.expected, fault.received) from fault
     if root.tag != ASSERTION or len(cast("list[Element]", _ASSERTIONS(root))) != 1:

@@ -148,7 +148,7 @@ class SamlUpstream(SamlParty):
             signed_in_since=self._signed_in_since(transaction),
             authn_contexts=self.authn_contexts,
             require_encryption=self.settings.encrypted_responses,
-            decryption_keys=self.decryption_keys(),
+            decryption_keys=self.decryption_keys,
             allow_sha1=self.settings.allow_sha1,
         )
 

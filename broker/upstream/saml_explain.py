@@ -68,7 +68,7 @@ def explained(party: SamlParty, captured: Captured) -> Iterator[Finding]:
         signed_in_since=now - SIGN_IN_SECONDS if is_forced else None,
         authn_contexts=party.authn_contexts,
         require_encryption=party.settings.encrypted_responses,
-        decryption_keys=party.decryption_keys(),
+        decryption_keys=party.decryption_keys,
         allow_sha1=party.settings.allow_sha1,
     )
     if request_id is None and not party.settings.idp_init:

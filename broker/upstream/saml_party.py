@@ -84,7 +84,7 @@ class SamlParty:
     clock: Clock
     skew: int = CLOCK_SKEW_SECONDS
 
-    @property
+    @cached_property
     def settings(self) -> SamlSettings:
         settings = self.provider.settings
         if not isinstance(settings, SamlSettings):

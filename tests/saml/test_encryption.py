@@ -118,7 +118,7 @@ def read(
         keys=(builders.rsa_key("idp").public_key(),),
         request_id=REQUEST,
         now=NOW,
-        decryption_keys=(builders.rsa_key("pool"),),
+        decryption_keys=lambda: (builders.rsa_key("pool"),),
     )
     return read_response(encoded(xml), replace(expected, **changes))  # type: ignore[arg-type]  # names and values are the test's
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
+from cryptography import x509
 from lxml import etree
 
 from broker.model.errors import Reason, UpstreamError
@@ -31,6 +32,7 @@ from broker.saml.xml import parse
 from broker.upstream.saml import SamlUpstream
 from broker.upstream.saml_logout import MAX_ECHOED
 from tests.kit.clock import ManualClock
+from tests.kit.saml_crypto import Encryption
 from tests.saml import builders
 from tests.saml.builders import ACS, IDP, NOW, REQUEST, SP, Message, encoded, rsa_key, sign
 
@@ -49,10 +51,14 @@ def certified(owner: str) -> CertifiedKey:
     )
 
 
+@dataclass
 class Keys:
-    """A key store with one pair for everything."""
+    """A key store with one pair for everything, that counts how often it is asked."""
+
+    asked: int = 0
 
     def pool_keys(self, pool: UserPool) -> PoolKeys:
+        self.asked += 1
         pair = certified("pool")
         return PoolKeys(id_token=(), access_token=(), saml_signing=(pair,), saml_encryption=(pair,))
 
@@ -382,6 +388,22 @@ def test_a_response_to_a_request_is_not_taken_as_unsolicited() -> None:
 
 def test_encryption_can_be_required() -> None:
     assert refuses(connector(encrypted_responses=True), signed()) == Reason.SAML_NOT_ENCRYPTED
+
+
+def test_decryption_keys_are_looked_up_for_what_is_encrypted_alone() -> None:
+    keys = Keys()
+    upstream = replace(connector(), keys=keys)
+    complete(upstream, signed())
+    assert keys.asked == 0
+    assertion = sign(Message(assertion_id="_a2").assertion(), "_a2", rsa_key("idp"))
+    plain = etree.fromstring(GOOD.response(assertion))
+    inside = plain.find(f"{{{builders.SAML}}}Assertion")
+    encryption = Encryption(
+        certificate=x509.load_pem_x509_certificate(certified("pool").certificate_pem)
+    )
+    plain.replace(inside, encryption.encrypt(etree.tostring(inside)))
+    assert complete(upstream, etree.tostring(plain, encoding="unicode")).subject == "alice"
+    assert keys.asked == 1
 
 
 def test_sha_1_can_be_allowed() -> None:

@@ -52,5 +52,5 @@ def expectations(scene: Scene) -> Expectations:
         now=scene.idp.clock.now(),
         signed_in_since=scene.idp.clock.now(),
         authn_contexts=(PASSWORD,),
-        decryption_keys=[scene.broker.private],
+        decryption_keys=lambda: [scene.broker.private],
     )
