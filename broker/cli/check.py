@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,11 +32,12 @@ def check(*, config: Path, offline: bool) -> None:
         click.echo(f"warning  {warning}")
     remarks = [] if offline else list(_remarks(loaded))
     for place, remark in remarks:
-        click.echo(f"{'fault  ' if remark.is_fault else 'warning'}  {place}: {remark.text}")
-    faults = sum(remark.is_fault for _, remark in remarks)
+        click.echo(f"{remark.weight:<7}  {place}: {remark.text}")
+    weights = Counter(str(remark.weight) for _, remark in remarks)
+    faults = weights["fault"]
     click.echo(
         f"{config}: {faults or 'no'} fault{'' if faults == 1 else 's'}. {_counts(loaded)}, "
-        f"{len(loaded.warnings) + len(remarks) - faults} warning(s)."
+        f"{len(loaded.warnings) + weights['warning']} warning(s)."
     )
     sys.exit(1 if faults else 0)
 
@@ -46,7 +48,8 @@ def _remarks(loaded: Settings) -> Iterator[tuple[str, Remark]]:
     from broker.upstream.saml_lint import lint
     from broker.upstream.saml_party import SamlParty
 
-    upstreams = wiring.build(loaded, shares_metadata=False).flow.upstreams
+    asked_at = wiring.SystemClock().now()  # so that no copy is taken for an answer
+    upstreams = wiring.build(loaded, renew_since=asked_at, shares_metadata=False).flow.upstreams
     everybody = [(pool, name) for pool in loaded.pools.values() for name in pool.providers]
     with click.progressbar(everybody, label="Looking at the providers", file=sys.stderr) as shown:
         for pool, name in shown:

@@ -2,29 +2,24 @@
 
 Reads once what a sign-in needs: where to send requests, and the keys that answers are verified
 with, ready for use. Metadata is the trust, so it comes from the administrator's configuration
-and never from a message. Where it is fetched and how long it is kept is the connector's business.
+and never from a message. The keys are read in ``metadata_keys.py``. Where it is fetched and how long
+it is kept is the connector's business.
 """
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from itertools import product
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
 from broker.model.errors import Reason
 from broker.model.urls import web_problem
-from broker.saml.algorithms import PublicKey, is_strong
+from broker.saml.algorithms import PublicKey
 from broker.saml.instant import read_duration, read_instant
+from broker.saml.metadata_keys import KeyLeftOut, VerificationKey, signing_keys
 from broker.saml.refusal import refused
-from broker.saml.xml import DS, MD, METADATA, SAMLP, Element, XmlError, children, name, parse, text
+from broker.saml.xml import DS, MD, METADATA, SAMLP, Element, XmlError, name, parse
 
 ENTITY = name(MD, "EntityDescriptor")
 ENTITIES = name(MD, "EntitiesDescriptor")
@@ -32,41 +27,7 @@ IDP_ROLE = name(MD, "IDPSSODescriptor")
 REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
 POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 
-_ARMOUR = re.compile(r"-----[A-Z ]+-----|\s+")
 _SIGN_ON, _LOGOUT = "SingleSignOnService", "SingleLogoutService"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerificationKey:
-    """A key the provider may sign with.
-
-    For reports only: ``expires_at``, which is its certificate's, and ``is_for_any_use``, which is so
-    where the document does not say what it is for: it may be the one that is encrypted to.
-    """
-
-    key: PublicKey
-    expires_at: float
-    is_for_any_use: bool = False
-
-
-class Unusable(StrEnum):
-    """Why a certificate gives no key to verify with."""
-
-    UNREADABLE = "unreadable"
-    TOO_WEAK = "too weak"
-    WRONG_KIND = "of a kind that SAML signatures are not made with here"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyLeftOut:
-    """A certificate of the document that no signature is verified with, for reports.
-
-    One that has expired is not among them: it counts (see ``VerificationKey.expires_at``).
-    """
-
-    why: Unusable
-    detail: str
-    """What kind of key, or what the reader made of it. Fit for the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +50,9 @@ class EndpointLeftOut:
     location: str
     problem: str
 
+    def __str__(self) -> str:
+        return f"{self.service} {self.location[:200]!r} {self.problem}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class IdpDescriptor:
@@ -104,6 +68,8 @@ class IdpDescriptor:
     keys_left_out: tuple[KeyLeftOut, ...] = ()
     valid_until: float | None = None
     cache_duration: int | None = None
+    is_signed_with_sha1: bool = False
+    """For reports, as is what was left out."""
 
     @cached_property
     def keys(self) -> tuple[PublicKey, ...]:
@@ -121,7 +87,7 @@ def parse_idp_metadata(xml: bytes, entity_id: str | None = None) -> IdpDescripto
         raise refused(Reason.SAML_METADATA_INVALID, fault.expected, fault.received) from fault
     entity = _entity(root, entity_id)
     role = next(_idp_roles(entity))
-    keys = list(_signing_keys(role))
+    keys = list(signing_keys(role))
     return _checked(
         IdpDescriptor(
             entity_id=entity.get("entityID", ""),
@@ -134,6 +100,7 @@ def parse_idp_metadata(xml: bytes, entity_id: str | None = None) -> IdpDescripto
             keys_left_out=tuple(key for key in keys if isinstance(key, KeyLeftOut)),
             valid_until=min(_instants(role), default=None),
             cache_duration=min(_durations(role), default=None),
+            is_signed_with_sha1=_is_signed_with_sha1(entity),
         )
     )
 
@@ -142,15 +109,21 @@ def _checked(descriptor: IdpDescriptor) -> IdpDescriptor:
     if not descriptor.signing:
         # Without a key nothing could be verified, and nothing is ever accepted unverified.
         raise refused(
-            Reason.SAML_METADATA_NO_KEY, "a signing key: RSA of 2048 bits, or an EC key", "none"
+            Reason.SAML_METADATA_NO_KEY,
+            "a signing key: RSA of 2048 bits, or an EC key",
+            _listed(descriptor.keys_left_out),
         )
     if descriptor.sso_redirect is None and descriptor.sso_post is None:
         raise refused(
             Reason.SAML_METADATA_NO_ENDPOINT,
             "an https SingleSignOnService (redirect, POST)",
-            "none",
+            _listed(descriptor.endpoints_left_out),
         )
     return descriptor
+
+
+def _listed(left_out: Iterable[KeyLeftOut | EndpointLeftOut]) -> str:
+    return "; ".join(map(str, left_out)) or "none"
 
 
 def _entity(root: Element, entity_id: str | None) -> Element:
@@ -206,38 +179,10 @@ def _address(element: Element, attribute: str) -> str:
     return element.get(attribute, "").strip()
 
 
-def _signing_keys(role: Element) -> Iterator[VerificationKey | KeyLeftOut]:
-    """Certificates for signing; one without ``use`` is for everything (metadata 2.4.1.1).
-
-    A certificate is a container for its key here: its dates and its issuer are not consulted.
-    """
-    for descriptor in children(role, name(MD, "KeyDescriptor")):
-        use = descriptor.get("use")
-        if use in (None, "signing"):
-            for certificate in descriptor.iter(name(DS, "X509Certificate")):
-                yield _read_key(text(certificate), is_for_any_use=use is None)
-
-
-def _read_key(encoded: str, *, is_for_any_use: bool) -> VerificationKey | KeyLeftOut:
-    """One that cannot be used is left out, and hides no other one of the provider."""
-    try:
-        certificate = x509.load_der_x509_certificate(b64decode(_ARMOUR.sub("", encoded)))
-        key = certificate.public_key()
-        expires_at = certificate.not_valid_after_utc.timestamp()
-    except UnsupportedAlgorithm as fault:
-        return KeyLeftOut(why=Unusable.WRONG_KIND, detail=str(fault)[:120])
-    except Exception as fault:  # noqa: BLE001  # x509.InvalidVersion and its like share no base class
-        return KeyLeftOut(why=Unusable.UNREADABLE, detail=type(fault).__name__)
-    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
-        return KeyLeftOut(why=Unusable.WRONG_KIND, detail=type(key).__name__)
-    if not is_strong(key):
-        return KeyLeftOut(why=Unusable.TOO_WEAK, detail=_described(key))
-    return VerificationKey(key=key, expires_at=expires_at, is_for_any_use=is_for_any_use)
-
-
-def _described(key: PublicKey) -> str:
-    kind = "RSA" if isinstance(key, rsa.RSAPublicKey) else key.curve.name
-    return f"{kind}, {key.key_size} bits"
+def _is_signed_with_sha1(entity: Element) -> bool:
+    """Nobody verifies that signature here, but who makes it so may sign answers so as well."""
+    path = "/".join(name(DS, step) for step in ("Signature", "SignedInfo", "SignatureMethod"))
+    return any(m.get("Algorithm", "").endswith("sha1") for m in entity.iterfind(path))
 
 
 def _instants(role: Element) -> Iterator[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from broker.model.errors import UpstreamError
 from broker.model.pool import SamlSettings
@@ -14,12 +15,20 @@ from broker.upstream.saml_party import SamlParty
 SOON_SECONDS = 30 * 86400
 
 
+class Weight(StrEnum):
+    """How much a remark matters."""
+
+    FAULT = "fault"
+    """Nobody can sign in through this provider as it is configured."""
+    WARNING = "warning"
+    NOTE = "note"
+    """Nothing will go wrong; somebody may wonder."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """``is_fault``: nobody can sign in through this provider as it is configured."""
-
     text: str
-    is_fault: bool = False
+    weight: Weight = Weight.WARNING
 
 
 def lint(party: SamlParty) -> Iterator[Remark]:
@@ -28,26 +37,59 @@ def lint(party: SamlParty) -> Iterator[Remark]:
         descriptor = party.descriptor()
     except UpstreamError as error:
         # A URL may answer tomorrow; what stands in the configuration stays as wrong as it is.
-        yield Remark(
-            text=f"{error.reason}: expected {error.expected}, received {error.received}",
-            is_fault=party.settings.metadata_url is None,
-        )
+        is_lasting = party.settings.metadata_url is None
+        yield Remark(text=_said(error), weight=Weight.FAULT if is_lasting else Weight.WARNING)
         return
     now = party.clock.now()
+    yield from _renewal(party)
     yield from _certificates(descriptor, now)
+    yield from _keys(descriptor)
     yield from _validity(descriptor, now)
     yield from _settings(party.settings, descriptor)
-    yield from _plain_http(descriptor)
+    yield from _addresses(descriptor)
+
+
+def _renewal(party: SamlParty) -> Iterator[Remark]:
+    if error := party.metadata.failure(party.provider):
+        yield Remark(text=f"the last good copy of the metadata is in use: {_said(error)}")
 
 
 def _certificates(descriptor: IdpDescriptor, now: float) -> Iterator[Remark]:
     """Expiry is reported, not enforced: the metadata is what is trusted. The last one counts."""
-    last = max(verification.expires_at for verification in descriptor.signing)
+    ends = sorted(verification.expires_at for verification in descriptor.signing)
+    last = ends[-1]
     if last <= now:
         yield Remark(text=f"every signing certificate has expired, the last one {_day(last)}")
-    elif last <= now + SOON_SECONDS:
+        return
+    if last <= now + SOON_SECONDS:
         yield Remark(
             text=f"the last signing certificate expires {_day(last)}: ask for the next one"
+        )
+    for end in ends:
+        if end <= now:
+            yield Remark(
+                text=f"a signing certificate expired {_day(end)}; its key counts until the metadata "
+                "is without it",
+                weight=Weight.NOTE,
+            )
+
+
+def _keys(descriptor: IdpDescriptor) -> Iterator[Remark]:
+    """What counts though it need not, and what does not count though it was meant to."""
+    for key in descriptor.keys_left_out:
+        yield Remark(text=f"a signing key of the metadata is left out: it is {key}")
+    if any(key.is_for_any_use for key in descriptor.signing):
+        yield Remark(
+            text="a key of the metadata has no use attribute: it counts for signing and for encryption"
+        )
+    if any(key.is_certified_by_sha1 for key in descriptor.signing):
+        yield Remark(
+            text="a signing certificate is itself signed with SHA-1, which is no harm: its key counts",
+            weight=Weight.NOTE,
+        )
+    if descriptor.is_signed_with_sha1:
+        yield Remark(
+            text="the metadata is signed with SHA-1: answers that are so as well will be refused"
         )
 
 
@@ -69,10 +111,16 @@ def _settings(settings: SamlSettings, descriptor: IdpDescriptor) -> Iterator[Rem
         )
 
 
-def _plain_http(descriptor: IdpDescriptor) -> Iterator[Remark]:
+def _addresses(descriptor: IdpDescriptor) -> Iterator[Remark]:
+    for left_out in descriptor.endpoints_left_out:
+        yield Remark(text=f"an address of the metadata is left out: {left_out}")
     endpoints = (descriptor.sso_redirect, descriptor.sso_post)
     if any(endpoint is not None and endpoint.startswith("http:") for endpoint in endpoints):
         yield Remark(text="the sign-in address of the provider is http")
+
+
+def _said(error: UpstreamError) -> str:
+    return f"{error.reason}: expected {error.expected}, received {error.received}"
 
 
 def _day(seconds: float) -> str:

@@ -22,7 +22,6 @@ from broker.model.pool import IdentityProvider, ProviderType, SamlSettings, User
 from broker.ports import Clock
 from broker.saml.metadata import IdpDescriptor, parse_idp_metadata
 from broker.saml.refusal import refused
-from broker.saml.xml import escaped
 from broker.upstream import saml_expiry, saml_file
 from broker.upstream.saml_copies import MetadataCopies, Source
 from broker.upstream.saml_flights import Flights, in_background, in_parallel
@@ -104,6 +103,15 @@ class SamlMetadata:
             with suppress(UpstreamError):
                 kept = self._configured(user, provider)
         return None if kept is None else kept.descriptor
+
+    def failure(self, provider: IdentityProvider) -> UpstreamError | None:
+        """Why the last fetch brought nothing, so that a copy has to do; None when it did."""
+        source = _source(provider)
+        if source is None:
+            return None
+        note = self._copies.note(source)
+        has_answered = note is not None and not note.failures and not self._renewal.is_due(source)
+        return None if has_answered else self._failure(source)
 
     def called(self, pool: UserPool, entity_id: str) -> Iterator[IdentityProvider]:
         """The pool's providers of this name that can be used, as far as is known here. Asks nobody."""

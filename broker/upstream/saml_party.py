@@ -45,6 +45,9 @@ class Metadata(Protocol):
     def of(self, pool_id: str, provider: IdentityProvider) -> IdpDescriptor:
         """Raises ``UpstreamError`` when there is no usable metadata."""
 
+    def failure(self, provider: IdentityProvider) -> UpstreamError | None:
+        """Why the last fetch brought nothing; None when it did, or nothing is fetched."""
+
     def newer(
         self, pool_id: str, provider: IdentityProvider, seen: IdpDescriptor
     ) -> IdpDescriptor | None:

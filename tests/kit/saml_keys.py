@@ -14,13 +14,18 @@ from functools import cache, cached_property
 import xmlsec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
-_CURVES = {"ec-256": ec.SECP256R1, "ec-384": ec.SECP384R1, "ec-521": ec.SECP521R1}
+_CURVES = {
+    "ec-192": ec.SECP192R1,
+    "ec-256": ec.SECP256R1,
+    "ec-384": ec.SECP384R1,
+    "ec-521": ec.SECP521R1,
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,8 @@ class KeyPair:
 
 @cache
 def key_pair(name: str, kind: str = "rsa-2048", *, expired: bool = False) -> KeyPair:
-    """The pair called ``name``. ``kind``: ``rsa-<bits>``, ``ec-256``, ``ec-384`` or ``ec-521``.
+    """The pair called ``name``. ``kind``: ``rsa-<bits>``, ``ec-256``, ``ec-384``, ``ec-521``,
+    ``ec-192`` or ``ed25519``.
 
     Certificates are valid for all of this century, so that tests may move their clock;
     ``expired`` ones ended before it.
@@ -72,10 +78,13 @@ def key_pair(name: str, kind: str = "rsa-2048", *, expired: bool = False) -> Key
         .not_valid_before(datetime(first, 1, 1, tzinfo=UTC))
         .not_valid_after(datetime(last, 1, 1, tzinfo=UTC))
     )
-    return KeyPair(private, builder.sign(private, hashes.SHA256()))
+    is_edwards = isinstance(private, ed25519.Ed25519PrivateKey)
+    return KeyPair(private, builder.sign(private, None if is_edwards else hashes.SHA256()))
 
 
 def _private_key(kind: str) -> PrivateKey:
+    if kind == "ed25519":
+        return ed25519.Ed25519PrivateKey.generate()
     family, size = kind.split("-")
     if family == "rsa":
         return rsa.generate_private_key(public_exponent=65537, key_size=int(size))

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.model.errors import Reason, UpstreamError
-from broker.saml.metadata import Endpoint, IdpDescriptor, Unusable, parse_idp_metadata
+from broker.saml.metadata import Endpoint, IdpDescriptor, parse_idp_metadata
+from broker.saml.metadata_keys import Unusable
 from tests.saml import builders
 from tests.saml.builders import DS, IDP, NOW, SAMLP, at, certificate, rsa_key
 
@@ -147,7 +148,7 @@ def test_without_a_usable_signing_key_the_provider_is_unusable(keys: str) -> Non
             Unusable.TOO_WEAK,
             "secp192r1, 192 bits",
         ),
-        (certificate(Ed25519PrivateKey.generate()), Unusable.WRONG_KIND, "Ed25519PublicKey"),
+        (certificate(Ed25519PrivateKey.generate()), Unusable.WRONG_KIND, "Ed25519"),
         (
             builders.certificate_of_unknown_curve(),
             Unusable.WRONG_KIND,

@@ -26,7 +26,8 @@ from broker.model.pool import IdentityProvider, OAuthSettings, ProviderType, Sam
 from broker.model.tokens import CertifiedKey, PoolKeys
 from broker.ports import LogoutCapable
 from broker.saml.bindings import verify_query
-from broker.saml.metadata import Endpoint, IdpDescriptor, VerificationKey
+from broker.saml.metadata import Endpoint, IdpDescriptor
+from broker.saml.metadata_keys import VerificationKey
 from broker.saml.signature import signed_view
 from broker.saml.xml import parse
 from broker.upstream.saml import SamlUpstream
