@@ -213,6 +213,15 @@ class Organization:
     url: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logo:
+    """An image of a pool, for identity providers to show; its size is in pixels."""
+
+    url: str
+    width: int
+    height: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class UserPool:
     """One tenant. ``domains`` are base URLs without a trailing slash; the first is the main one."""
@@ -229,6 +238,9 @@ class UserPool:
     conformance: Conformance = Conformance.COGNITO
     case_sensitive: bool = True
     organization: Organization | None = None
+    display_name: str = ""
+    """What identity providers call the pool to people."""
+    logo: Logo | None = None
 
     @property
     def domain(self) -> str:

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
-from broker.model.pool import Organization
+from broker.model.pool import Logo, Organization
 from broker.saml.instant import write_instant
 from broker.saml.metadata import POST
 from broker.saml.signing import MessageSigner
-from broker.saml.xml import DS, MD, SAMLP, XENC, XENC11, escaped
+from broker.saml.xml import DS, MD, MDUI, SAMLP, XENC, XENC11, escaped
 
 _ARMOUR = re.compile(rb"-----[A-Z ]+-----|\s+")
 _CACHE_DURATION = "P1D"
+_LANGUAGE = "en"
+"""Names must be in some language, and which one these are in is not known."""
 _ENCRYPTION_METHODS = (
     f"{XENC11}aes256-gcm",
     f"{XENC11}aes128-gcm",
@@ -41,6 +43,8 @@ class ServiceProvider:
     signing: Sequence[bytes]
     encryption: Sequence[bytes]
     organization: Organization | None = None
+    display_name: str = ""
+    logo: Logo | None = None
 
 
 def sp_metadata(provider: ServiceProvider, signer: MessageSigner | None = None) -> bytes:
@@ -50,6 +54,7 @@ def sp_metadata(provider: ServiceProvider, signer: MessageSigner | None = None) 
         f' cacheDuration="{_CACHE_DURATION}" validUntil="{_valid_until(provider.signing)}"'
         f' entityID="{escaped(provider.entity_id)}">'
         f'<md:SPSSODescriptor protocolSupportEnumeration="{SAMLP}">'
+        f"{_extensions(provider)}"
         f"{_keys('signing', provider.signing, ())}"
         f"{_keys('encryption', provider.encryption, _ENCRYPTION_METHODS)}"
         f"{_logout_services(provider.base_urls)}{_consumer_services(provider.base_urls)}"
@@ -69,6 +74,28 @@ def _valid_until(signing: Iterable[bytes]) -> str:
     return write_instant(max(c.not_valid_after_utc.timestamp() for c in certificates))
 
 
+def _extensions(provider: ServiceProvider) -> str:
+    """What people are shown at the identity provider (SAML metadata UI 2.1)."""
+    content = f"{_display_name(provider.display_name)}{_logo(provider.logo)}"
+    if not content:
+        return ""
+    ui_info = f'<mdui:UIInfo xmlns:mdui="{MDUI}">{content}</mdui:UIInfo>'
+    return f"<md:Extensions>{ui_info}</md:Extensions>"
+
+
+def _display_name(display_name: str) -> str:
+    if not display_name:
+        return ""
+    return f'<mdui:DisplayName xml:lang="{_LANGUAGE}">{escaped(display_name)}</mdui:DisplayName>'
+
+
+def _logo(logo: Logo | None) -> str:
+    if logo is None:
+        return ""
+    size = f'height="{logo.height}" width="{logo.width}"'
+    return f"<mdui:Logo {size}>{escaped(logo.url)}</mdui:Logo>"
+
+
 def _organization(organization: Organization | None) -> str:
     """Who runs this (SAML metadata 2.3.2.1), for the pages of the identity provider."""
     if organization is None:
@@ -79,7 +106,8 @@ def _organization(organization: Organization | None) -> str:
         "OrganizationURL": organization.url,
     }
     content = "".join(
-        f'<md:{tag} xml:lang="en">{escaped(text)}</md:{tag}>' for tag, text in facts.items()
+        f'<md:{tag} xml:lang="{_LANGUAGE}">{escaped(text)}</md:{tag}>'
+        for tag, text in facts.items()
     )
     return f"<md:Organization>{content}</md:Organization>"
 

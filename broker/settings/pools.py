@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from broker.model.pool import Conformance, Organization, ResourceServer, SigningAlgorithm, UserPool
+from broker.model.pool import (
+    Conformance,
+    Logo,
+    Organization,
+    ResourceServer,
+    SigningAlgorithm,
+    UserPool,
+)
 from broker.settings import clients, providers, schema, urls
 from broker.settings.kinds import collection
 from broker.settings.members import Entry, Taken
@@ -76,9 +83,10 @@ def _pool(entry: Entry, base_domain: str, reading: Reading) -> UserPool | None:
         reading.warn(entry.place / "CustomDomain", "is not used (add it to the Domain list)")
     if "Id" not in values or not domains:
         return None
+    name = _either(entry, "Name", "PoolName", reading) or ""
     return UserPool(
         id=values["Id"],
-        name=_either(entry, "Name", "PoolName", reading) or "",
+        name=name,
         domains=domains,
         issuer=values.get("Issuer", f"{domains[0]}/{values['Id']}"),
         clients=apps,
@@ -89,6 +97,8 @@ def _pool(entry: Entry, base_domain: str, reading: Reading) -> UserPool | None:
         conformance=Conformance(values.get("Conformance", Conformance.COGNITO)),
         case_sensitive=case_sensitive,
         organization=_organization(values.get("Organization", {})),
+        display_name=values.get("DisplayName", name),
+        logo=_logo(values.get("Logo", {})),
     )
 
 
@@ -97,6 +107,12 @@ def _organization(values: Mapping[str, Any]) -> Organization | None:
         return None
     name = values["Name"]
     return Organization(name=name, display_name=values.get("DisplayName", name), url=values["URL"])
+
+
+def _logo(values: Mapping[str, Any]) -> Logo | None:
+    if not {"URL", "Width", "Height"} <= values.keys():
+        return None
+    return Logo(url=values["URL"], width=values["Width"], height=values["Height"])
 
 
 def _domains(entry: Entry, base_domain: str, reading: Reading) -> tuple[str, ...]:

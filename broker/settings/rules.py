@@ -11,7 +11,7 @@ import re
 _POOL_ID = re.compile(r"[A-Za-z0-9_-]+_[0-9A-Za-z]+")
 _PRINTABLE_ASCII = re.compile(r"[\x20-\x7e]{1,256}")
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
-_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _SHORTEST_PROVIDER_NAME = 3
 _RESERVED_PROVIDER_NAME = "cognito"
 
@@ -21,9 +21,12 @@ def not_empty(text: str) -> str | None:
 
 
 def text(value: str) -> str | None:
-    """What stands in XML that we write, which has no place for control characters."""
-    if not value.strip():
-        return "must not be empty"
+    """What stands in XML that we write."""
+    return not_empty(value) or writable(value)
+
+
+def writable(value: str) -> str | None:
+    """XML has no place for control characters, but for white space."""
     return "must not have control characters" if _UNWRITABLE.search(value) else None
 
 

@@ -137,6 +137,8 @@ LAMBDA_CONFIG = table(
     ),
 )
 
+_NAME = Text(must=rules.writable, pattern=NAME)
+_PIXELS = Whole(low=1, high=10_000)
 _SCHEMA = Objects(table=SCHEMA_ATTRIBUTE, most=70)
 
 POOL = table(
@@ -147,8 +149,8 @@ POOL = table(
         "<region>_<letters and digits>; part of every path and of the SAML entity id.",
         required=True,
     ),
-    Member("Name", Text(pattern=NAME), "A name for people."),
-    Member("PoolName", Text(pattern=NAME), "The same as Name, as CreateUserPool calls it."),
+    Member("Name", _NAME, "A name for people."),
+    Member("PoolName", _NAME, "The same as Name, as CreateUserPool calls it."),
     Member(
         "Domain",
         ListOf(item=Text(must=rules.not_empty), most=2, alone=True),
@@ -199,6 +201,24 @@ POOL = table(
             )
         ),
         "The broker's own. Who runs the pool, for SAML providers to show.",
+    ),
+    Member(
+        "DisplayName",
+        Text(must=rules.text),
+        "The broker's own. What SAML providers call the pool to their users.",
+        default="Name",
+    ),
+    Member(
+        "Logo",
+        Object(
+            table(
+                "Logo",
+                Member("URL", Text(must=urls.web_problem), "Where the image is.", required=True),
+                Member("Width", _PIXELS, "In pixels.", required=True),
+                Member("Height", _PIXELS, "In pixels.", required=True),
+            )
+        ),
+        "The broker's own. An image beside that name, for SAML providers to show.",
     ),
     Member("LambdaConfig", Object(LAMBDA_CONFIG), "Triggers."),
     Member("CustomDomain", Text(), "Without effect: put it into the Domain list."),

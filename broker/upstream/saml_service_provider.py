@@ -32,6 +32,8 @@ class ServiceProviderDocuments:
             signing=[pair.certificate_pem for pair in keys.saml_signing],
             encryption=[pair.certificate_pem for pair in (*own, *keys.saml_encryption)],
             organization=pool.organization,
+            display_name=pool.display_name,
+            logo=pool.logo,
         )
         return sp_metadata(facts, signer_of(keys.saml_signing[0]))
 

@@ -67,11 +67,16 @@ def test_how_to_encrypt() -> None:
 
 
 def test_the_order_is_that_of_the_schema() -> None:
-    role = etree.fromstring(sp_metadata(PROVIDER))[0]
+    role = etree.fromstring(sp_metadata(replace(PROVIDER, display_name="A")))[0]
     order = [etree.QName(child).localname for child in role]
     assert order == sorted(
         order,
-        key=["KeyDescriptor", "SingleLogoutService", "AssertionConsumerService"].index,
+        key=[
+            "Extensions",
+            "KeyDescriptor",
+            "SingleLogoutService",
+            "AssertionConsumerService",
+        ].index,
     )
 
 

@@ -61,6 +61,26 @@ FAULTS: dict[str, tuple[Any, str]] = {
         lambda pool: pool.update(Organization={"Name": "A\x07", "URL": "https://a.example"}),
         f"{POOL}.Organization.Name: must not have control characters",
     ),
+    "a name that no XML can hold": (
+        lambda pool: pool.update(Name="A\x07"),
+        f"{POOL}.Name: must not have control characters",
+    ),
+    "a name for people that is empty": (
+        lambda pool: pool.update(DisplayName=" "),
+        f"{POOL}.DisplayName: must not be empty",
+    ),
+    "a logo without a size": (
+        lambda pool: pool.update(Logo={"URL": "https://a.example/logo.png", "Width": 10}),
+        f"{POOL}.Logo.Height: is missing",
+    ),
+    "a logo of no size": (
+        lambda pool: pool.update(Logo={"URL": "https://a.example/l", "Width": 0, "Height": 1}),
+        f"{POOL}.Logo.Width: must be a whole number from 1 to 10000",
+    ),
+    "a logo over plain http": (
+        lambda pool: pool.update(Logo={"URL": "http://a.example/l", "Width": 1, "Height": 1}),
+        f"{POOL}.Logo.URL: must be https (plain http is for localhost, *.localhost, 127.0.0.1 and [::1])",
+    ),
     "a request that no XML can hold": (
         lambda pool: provider(pool, 0).update(NameIDFormat="urn:a\x0b"),
         f"{POOL}.IdentityProviders[0].NameIDFormat: must not have control characters",
