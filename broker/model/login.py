@@ -141,7 +141,9 @@ class PendingSignOut:
 class ProviderLogout:
     """An identity provider's own wish, checked: all sessions of ``subject`` through it shall end.
 
-    Its message is good once, under ``message_id`` until ``usable_until``.
+    All, also where the message names single ones (SAML's SessionIndex): tokens are not kept by it, and
+    one sign-in too many is better than a session that the provider takes for ended. The message is
+    good once, under ``message_id`` until ``usable_until``.
     """
 
     provider: str

@@ -22,8 +22,6 @@ CONTEXT_CLASS = name(SAML, "AuthnContextClassRef")
 NAME_ID = name(SAML, "NameID")
 SUBJECT = name(SAML, "Subject")
 
-UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameId:

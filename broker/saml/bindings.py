@@ -1,26 +1,17 @@
 """How a message travels: deflated in a query, or as a field of a form (SAML bindings 3.4, 3.5).
 
-Owns the redirect binding's detached signature in both directions. It covers the parameters as
-they stand in the URL, so what is verified is the raw query and never a re-encoding of it.
+Owns what we send. Nobody sends us anything by redirect, and what comes in a form is read where its
+kind is known.
 """
 
 from __future__ import annotations
 
-import binascii
 import zlib
-from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from base64 import b64encode
 from typing import Protocol
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote
 
-from broker.saml.algorithms import RSA_SHA256, PublicKey, SignatureError, verify_detached
-from broker.saml.xml import XmlError
-
-MAX_RELAY_STATE = 80
-"""Bytes (bindings 3.4.3). Some identity providers cut longer ones off."""
-
-MAX_INFLATED = 100_000
-"""A few hundred bytes of deflate can stand for gigabytes."""
+from broker.saml.algorithms import RSA_SHA256
 
 _SIG_ALG = "SigAlg=" + quote(RSA_SHA256, safe="")
 _RAW_DEFLATE = -zlib.MAX_WBITS
@@ -35,7 +26,8 @@ class QuerySigner(Protocol):
 def redirect_url(
     endpoint: str, field: str, xml: str, relay_state: str, signer: QuerySigner | None
 ) -> str:
-    """The endpoint with ``xml`` as its ``field``, signed when there is a signer (3.4.4.1)."""
+    """The endpoint with ``xml`` as its ``field``, signed when there is a signer (3.4.4.1): the signature
+    covers the parameters as they stand in the URL."""
     query = f"{field}={_in_query(_deflated(xml.encode()))}"
     if relay_state:
         query = f"{query}&RelayState={quote(relay_state, safe='')}"
@@ -50,49 +42,6 @@ def post_form(field: str, xml: str | bytes, relay_state: str) -> dict[str, str]:
     data = xml.encode() if isinstance(xml, str) else xml
     form = {field: b64encode(data).decode()}
     return {**form, "RelayState": relay_state} if relay_state else form
-
-
-def verify_query(
-    query: str, field: str, keys: Sequence[PublicKey], *, allow_sha1: bool = False
-) -> None:
-    """Verify the signature of a raw query string (3.4.4.1). Raises ``SignatureError``."""
-    raw = _raw_parameters(query)
-    signed = [f"{name}={raw[name]}" for name in (field, "RelayState", "SigAlg") if name in raw]
-    if not {field, "SigAlg", "Signature"} <= raw.keys():
-        raise SignatureError("a signed query", "one without signature")
-    try:
-        signature = b64decode(unquote_plus(raw["Signature"]), validate=True)
-    except (binascii.Error, ValueError) as fault:
-        raise SignatureError("base64 in Signature", "something else") from fault
-    verify_detached(
-        "&".join(signed).encode(),
-        signature,
-        unquote_plus(raw["SigAlg"]),
-        keys,
-        allow_sha1=allow_sha1,
-    )
-
-
-def inflated(value: str) -> bytes:
-    """The message in a redirect parameter, at most ``MAX_INFLATED`` bytes of it."""
-    try:
-        inflater = zlib.decompressobj(_RAW_DEFLATE)
-        data = inflater.decompress(b64decode(value, validate=True), MAX_INFLATED)
-    except (zlib.error, binascii.Error, ValueError) as fault:
-        raise XmlError("a deflated message", "something else") from fault
-    if inflater.unconsumed_tail or not inflater.eof:
-        raise XmlError(f"at most {MAX_INFLATED} bytes, complete", "more, or less than all")
-    return data
-
-
-def _raw_parameters(query: str) -> dict[str, str]:
-    raw: dict[str, str] = {}
-    for part in query.split("&"):
-        name, _, value = part.partition("=")
-        if name in raw:
-            raise SignatureError("each parameter once", "a repeated one")
-        raw[name] = value
-    return raw
 
 
 def _deflated(data: bytes) -> bytes:

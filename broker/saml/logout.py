@@ -22,7 +22,6 @@ from broker.saml.xml import SAML, SAMLP, Element, XmlError, children, escaped, n
 
 LOGOUT_REQUEST = name(SAMLP, "LogoutRequest")
 LOGOUT_RESPONSE = name(SAMLP, "LogoutResponse")
-SESSION_INDEX = name(SAMLP, "SessionIndex")
 
 MAX_AGE = 360
 """How long ago a request without NotOnOrAfter may have been issued."""
@@ -53,14 +52,14 @@ class LogoutExpectations:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogoutRequest:
-    """Whose sessions the provider wants ended: all of that name, or those listed.
+    """Whose sessions the provider wants ended. A SessionIndex in it is not looked at: see
+    ``ProviderLogout``.
 
     ``usable_until``: as long must ``id`` be remembered, since the message could come again.
     """
 
     id: str
     name_id: NameId
-    session_indexes: tuple[str, ...]
     usable_until: float
 
 
@@ -103,7 +102,6 @@ def read_logout_request(encoded: str, expected: LogoutExpectations) -> LogoutReq
     return LogoutRequest(
         id=request.get("ID", ""),
         name_id=name_id_in(request),
-        session_indexes=tuple(simple_text(i) for i in children(request, SESSION_INDEX)),
         usable_until=_end(request, expected),
     )
 

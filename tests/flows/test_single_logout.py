@@ -179,6 +179,17 @@ def test_whoever_carries_a_wish_about_somebody_else_stays_signed_in(slo: World) 
     assert not is_signed_in(slo, named)
 
 
+def test_a_wish_about_one_session_ends_them_all(slo: World) -> None:
+    """Tokens are not kept by the provider's sessions, so nothing is left that it takes for ended."""
+    here, there = slo.browser(), slo.browser()
+    tokens = slo.tokens(here, name_id="alice", session_index="here")
+    slo.sign_in(there, name_id="alice", session_index="there")
+    assert ask(slo, session_index="there").status_code == 302
+    assert not is_signed_in(slo, here)
+    assert not is_signed_in(slo, there)
+    assert refresh(slo, tokens).status_code == 400
+
+
 def test_a_code_on_its_way_is_ended_too(slo: World) -> None:
     code = slo.sign_in(slo.browser(), name_id="alice")["code"]
     slo.clock.advance(1)

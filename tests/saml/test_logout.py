@@ -136,15 +136,11 @@ def test_an_answer_to_another_request_refuses(answered: str | None) -> None:
     assert refused_response(value) == Reason.SAML_LOGOUT_UNEXPECTED
 
 
-def test_a_signed_request_names_the_person_and_the_sessions() -> None:
-    indexes = (
-        "<samlp:SessionIndex>_s1</samlp:SessionIndex><samlp:SessionIndex>_s2</samlp:SessionIndex>"
-    )
+def test_a_signed_request_names_the_person() -> None:
+    indexes = "<samlp:SessionIndex>_s1</samlp:SessionIndex>"
     taken_request = taken(request(ALICE + indexes))
     assert taken_request.id == "_l1"
     assert taken_request.name_id == NameId(value="alice")
-    assert taken_request.session_indexes == ("_s1", "_s2")
-    assert taken(request()).session_indexes == ()
 
 
 @pytest.mark.parametrize("name_id", ["", ALICE * 2, "<saml:NameID/>", "<saml:EncryptedID/>"])

@@ -9,20 +9,21 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 import xmlsec
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric import padding
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
 from broker.model.tokens import CertifiedKey
 from broker.saml import bindings
-from broker.saml.algorithms import SignatureError
 from broker.saml.request import AuthnRequest, new_id
 from broker.saml.signature import signed_view
 from broker.saml.signing import MessageSigner, rsa_private_key, signer_of
-from broker.saml.xml import SAML, SAMLP, XmlError, parse
+from broker.saml.xml import SAML, SAMLP, parse
+from tests.kit.saml_idp import verify_redirect
 from tests.saml import builders
 from tests.saml.builders import ACS, DS, MORE, NOW, SP, at
 
@@ -127,9 +128,10 @@ def test_a_signed_redirect_verifies(text: str, relay_state: str) -> None:
     )
     text, relay_state = (t.encode(errors="ignore").decode() for t in (text, relay_state))
     query = signed_query(signer_of(pair), f"<a>{text}</a>", relay_state)
-    bindings.verify_query(query, "SAMLRequest", [key.public_key()])
+    verify_redirect(f"https://i?{query}", x509.load_pem_x509_certificate(pair.certificate_pem))
     assert parse_qs(query).get("RelayState", [""]) == [relay_state]
-    assert bindings.inflated(parse_qs(query)["SAMLRequest"][0]) == f"<a>{text}</a>".encode()
+    message = zlib.decompress(b64decode(parse_qs(query)["SAMLRequest"][0]), -15)
+    assert message == f"<a>{text}</a>".encode()
 
 
 def test_the_signature_of_a_redirect_covers_the_query_as_it_stands(signer: MessageSigner) -> None:
@@ -143,52 +145,6 @@ def test_the_signature_of_a_redirect_covers_the_query_as_it_stands(signer: Messa
         padding.PKCS1v15(),
         hashes.SHA256(),
     )
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("RelayState=r", "RelayState=q"),
-        ("RelayState=r&", ""),
-        ("SAMLRequest=", "SAMLRequest=A"),
-        ("SAMLRequest=", "SAMLResponse="),
-        ("rsa-sha256", "rsa-sha512"),
-        ("rsa-sha256", "rsa-sha1"),
-        ("rsa-sha256", "hmac-sha256"),
-        ("Signature=", "Signature=!"),
-        ("&Signature=", "&signature="),
-        ("&SigAlg=", "&sigalg="),
-        ("RelayState=r", "RelayState=r&RelayState=r"),
-        ("RelayState=r", "RelayState=%72"),
-    ],
-)
-def test_a_changed_redirect_refuses(old: str, new: str, signer: MessageSigner) -> None:
-    query = signed_query(signer)
-    assert old in query
-    with pytest.raises(SignatureError):
-        bindings.verify_query(
-            query.replace(old, new, 1), "SAMLRequest", [builders.rsa_key("pool").public_key()]
-        )
-
-
-def test_a_redirect_may_be_signed_with_ecdsa() -> None:
-    key = builders.ec_key("idp")
-    query = f"SAMLRequest=AAAA&SigAlg={quote(f'{MORE}ecdsa-sha256', safe='')}"
-    value = builders.raw_signature(query.encode(), key, "ecdsa-sha256")
-    signed = f"{query}&Signature={quote(b64encode(value), safe='')}"
-    bindings.verify_query(signed, "SAMLRequest", [key.public_key()])
-    other = ec.generate_private_key(ec.SECP256R1()).public_key()
-    with pytest.raises(SignatureError):
-        bindings.verify_query(signed, "SAMLRequest", [other])
-
-
-def test_inflating_is_bounded() -> None:
-    deflater = zlib.compressobj(wbits=-15)
-    bomb = deflater.compress(b"<a>" + b" " * 10_000_000) + deflater.flush()
-    assert len(bomb) < 20_000
-    for value in (b64encode(bomb).decode(), b64encode(bomb[:200]).decode(), "", "AAAA", "!"):
-        with pytest.raises(XmlError):
-            bindings.inflated(value)
 
 
 # The POST binding.

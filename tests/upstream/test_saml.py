@@ -25,7 +25,6 @@ from broker.model.login import (
 from broker.model.pool import IdentityProvider, OAuthSettings, ProviderType, SamlSettings, UserPool
 from broker.model.tokens import CertifiedKey, PoolKeys
 from broker.ports import LogoutCapable
-from broker.saml.bindings import verify_query
 from broker.saml.metadata import Endpoint, IdpDescriptor
 from broker.saml.metadata_keys import VerificationKey
 from broker.saml.signature import signed_view
@@ -34,6 +33,7 @@ from broker.upstream.saml import SamlUpstream
 from broker.upstream.saml_logout import MAX_ECHOED
 from tests.kit.clock import ManualClock
 from tests.kit.saml_crypto import Encryption
+from tests.kit.saml_idp import verify_redirect
 from tests.saml import builders
 from tests.saml.builders import ACS, IDP, NOW, REQUEST, SP, Message, encoded, rsa_key, sign
 
@@ -50,6 +50,9 @@ def certified(owner: str) -> CertifiedKey:
     return CertifiedKey(
         private_pem=builders.pem(key), certificate_pem=builders.certificate_pem(key)
     )
+
+
+POOL_CERTIFICATE = x509.load_pem_x509_certificate(certified("pool").certificate_pem)
 
 
 @dataclass
@@ -197,7 +200,7 @@ def test_the_acs_is_below_the_domain_the_sign_in_began_at() -> None:
 
 def test_a_request_is_signed_when_asked_to() -> None:
     url = connector(sign_requests=True).begin("t", ASKED, BASE).url
-    verify_query(urlsplit(url).query, "SAMLRequest", [rsa_key("pool").public_key()])
+    verify_redirect(url, POOL_CERTIFICATE)
 
 
 @pytest.mark.parametrize("sign_requests", [True, False])
@@ -485,9 +488,8 @@ def test_a_logout_request_is_signed_and_names_the_session() -> None:
     request = logging_out().begin_logout("out", signed_in(), BASE)
     assert request is not None
     assert request.url.startswith(f"{SLO.location}?SAMLRequest=")
-    query = urlsplit(request.url).query
-    verify_query(query, "SAMLRequest", [rsa_key("pool").public_key()])
-    assert parse_qs(query)["RelayState"] == ["out"]
+    verify_redirect(request.url, POOL_CERTIFICATE)
+    assert parse_qs(urlsplit(request.url).query)["RelayState"] == ["out"]
     root = message_in(request.url)
     assert root.get("ID") == request.remember["request_id"]
     assert [child.text for child in root] == [SP, "alice", "_s1"]
@@ -548,9 +550,8 @@ def test_the_provider_can_end_sessions_and_is_answered() -> None:
     answer = upstream.answer_logout(WISH, wish)
     assert answer is not None
     assert answer.url.startswith(f"{SLO.response_location}?SAMLResponse=")
-    query = urlsplit(answer.url).query
-    verify_query(query, "SAMLResponse", [rsa_key("pool").public_key()])
-    assert parse_qs(query)["RelayState"] == ["back"]
+    verify_redirect(answer.url, POOL_CERTIFICATE)
+    assert parse_qs(urlsplit(answer.url).query)["RelayState"] == ["back"]
 
 
 def answered(upstream: SamlUpstream, wish: Callback) -> UpstreamRequest | None:
