@@ -213,7 +213,7 @@ POOL = table(
         Object(
             table(
                 "Logo",
-                Member("URL", Text(must=urls.web_problem), "Where the image is.", required=True),
+                Member("URL", Text(must=web_problem), "Where the image is.", required=True),
                 Member("Width", _PIXELS, "In pixels.", required=True),
                 Member("Height", _PIXELS, "In pixels.", required=True),
             )
