@@ -165,6 +165,11 @@ def refused_sign_in(refusal: SignInRefusedError) -> Response:
     return page(kind, status=400, reference=refusal.reference)
 
 
+def refused_sign_out(refusal: SignInRefusedError) -> Response:
+    """Nobody is sent on, for the message that would say where to was refused."""
+    return page(PageError.SIGN_OUT_REFUSED, status=400, reference=refusal.reference)
+
+
 def http_error(error: HTTPException) -> Response:
     """404, 405, 413 and kin: JSON where the caller reads JSON, else a page."""
     status = error.code or 500

@@ -163,6 +163,7 @@ class PageError(StrEnum):
     BAD_REQUEST = "bad_request"
     SIGN_IN_UNKNOWN = "sign_in_unknown"
     INVALID_ANSWER = "invalid_answer"
+    SIGN_OUT_REFUSED = "sign_out_refused"
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     UNAVAILABLE = "unavailable"
     TOO_LARGE = "too_large"
@@ -172,9 +173,11 @@ class PageError(StrEnum):
 
     @property
     def advice(self) -> str:
-        """What the person can do: wait for what is down, or start the sign-in again."""
-        passing = self in {PageError.PROVIDER_UNAVAILABLE, PageError.UNAVAILABLE}
-        return "error.try_later" if passing else "error.start_again"
+        """What the person can do: wait for what is down, or start again what ended here."""
+        if self in {PageError.PROVIDER_UNAVAILABLE, PageError.UNAVAILABLE}:
+            return "error.try_later"
+        signing_out = self is PageError.SIGN_OUT_REFUSED
+        return "error.sign_out_again" if signing_out else "error.start_again"
 
 
 def error_page(

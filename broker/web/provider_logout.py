@@ -10,14 +10,15 @@ from flask import Response, request
 
 from broker.login.broker import Broker
 from broker.login.flow import SignInRefusedError
-from broker.model.errors import ErrorCode, OAuthError
+from broker.login.sign_out import refused_sign_out
+from broker.model.errors import ErrorCode, OAuthError, Reason, UpstreamError
 from broker.model.login import Callback
 from broker.model.parameters import Parameters
 from broker.web import context, errors
 from broker.web.authorize import upstream_response
 from broker.web.context import Site
 from broker.web.logout import signed_out
-from broker.web.pages import PageError, Purpose
+from broker.web.pages import Purpose
 
 _RESPONSE, _REQUEST = "SAMLResponse", "SAMLRequest"
 
@@ -25,17 +26,14 @@ _RESPONSE, _REQUEST = "SAMLResponse", "SAMLRequest"
 def saml(broker: Broker, site: Site) -> Response:
     """A LogoutResponse to a request of ours, or the provider's own LogoutRequest."""
     form = context.form(request)
-    messages = {_RESPONSE, _REQUEST} & form.values.keys()
-    if form.first_repeated((_RESPONSE, _REQUEST, "RelayState")) or len(messages) != 1:
-        return errors.page(PageError.INVALID_ANSWER, status=400)
     try:
-        if _RESPONSE in messages:
+        if _only_message(site, form) == _RESPONSE:
             return _finished(broker, site, form, form.get("RelayState"))
         answer = broker.provider_sign_out.accept(
             site.pool, broker.saml_logouts, _callback(site, form)
         )
     except SignInRefusedError as refusal:
-        return errors.page(PageError.INVALID_ANSWER, status=400, reference=refusal.reference)
+        return errors.refused_sign_out(refusal)
     # The cookie of the browser that carries the message stays: it may be somebody else's, and that
     # of a session which has ended is good for nothing.
     if answer is None:
@@ -50,7 +48,7 @@ def oauth(broker: Broker, site: Site) -> Response:
     try:
         return _finished(broker, site, params, state)
     except SignInRefusedError as refusal:
-        return errors.page(PageError.INVALID_ANSWER, status=400, reference=refusal.reference)
+        return errors.refused_sign_out(refusal)
 
 
 def backchannel(broker: Broker, site: Site) -> Response:
@@ -71,6 +69,20 @@ def backchannel(broker: Broker, site: Site) -> Response:
             OAuthError(ErrorCode.INVALID_REQUEST, "The logout_token is not accepted.")
         )
     return errors.empty(200)
+
+
+def _only_message(site: Site, form: Parameters) -> str:
+    """The name of the one message there has to be. Raises ``SignInRefusedError``."""
+    sent = [name for name in (_RESPONSE, _REQUEST) if name in form.values]
+    repeated = form.first_repeated((_RESPONSE, _REQUEST, "RelayState"))
+    if len(sent) == 1 and repeated is None:
+        return sent[0]
+    fault = UpstreamError(
+        Reason.PARAMETER_REPEATED if sent or repeated else Reason.PARAMETER_MISSING,
+        expected=f"one {repeated or 'SAMLResponse or SAMLRequest'}",
+        received="several" if sent or repeated else "none",
+    )
+    raise refused_sign_out(site.pool, fault, None)
 
 
 def _finished(broker: Broker, site: Site, params: Parameters, sign_out_id: str | None) -> Response:

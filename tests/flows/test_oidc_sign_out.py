@@ -97,7 +97,9 @@ def test_a_return_counts_once(leaving: Visits, caplog: pytest.LogCaptureFixture)
 
 @pytest.mark.parametrize("query", ["", "state=", "state=x", "state=" + "A" * 43])
 def test_a_return_of_no_sign_out_is_a_page(leaving: Visits, query: str) -> None:
-    assert is_refused_by_a_page(leaving.world.browser().get(f"{BACK}?{query}"))
+    page = leaving.world.browser().get(f"{BACK}?{query}")
+    assert is_refused_by_a_page(page)
+    assert b"This sign-out could not be completed" in page.data
 
 
 def test_a_repeated_state_is_a_page_and_uses_nothing_up(leaving: Visits) -> None:

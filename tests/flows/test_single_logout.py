@@ -16,6 +16,7 @@ from broker.model.login import LoginSession
 from broker.ports import SessionStore
 from tests.kit import saml_logout
 from tests.kit.browser import Browser
+from tests.kit.refusals import is_refused_by_a_page, reason_logged
 from tests.kit.saml_idp import SamlIdp
 from tests.kit.saml_keys import key_pair
 from tests.kit.world import ORIGIN, WEB, World, callback, saml_provider
@@ -343,13 +344,32 @@ def test_a_wish_counts_once(slo: World) -> None:
     assert is_signed_in(slo, browser)
 
 
-@pytest.mark.parametrize(
-    "body",
-    ["", "RelayState=x", "SAMLRequest=%%%", "SAMLRequest=PGEvPg==", "SAMLResponse=PGEvPg==",
-     "SAMLRequest=PGEvPg==&SAMLResponse=PGEvPg==", "SAMLRequest=PGEvPg==&SAMLRequest=PGEvPg=="],
-)  # fmt: skip
-def test_garbage_is_a_page(slo: World, body: str) -> None:
-    assert slo.browser().post("/saml2/logout", body).status_code == 400
+_GARBAGE = "PGEvPg=="
+NO_MESSAGE: dict[str, tuple[str, Reason]] = {
+    "nothing": ("", Reason.PARAMETER_MISSING),
+    "no message": ("RelayState=x", Reason.PARAMETER_MISSING),
+    "both": (f"SAMLRequest={_GARBAGE}&SAMLResponse={_GARBAGE}", Reason.PARAMETER_REPEATED),
+    "one twice": (f"SAMLRequest={_GARBAGE}&SAMLRequest={_GARBAGE}", Reason.PARAMETER_REPEATED),
+    "RelayState twice": (
+        f"SAMLResponse={_GARBAGE}&RelayState=x&RelayState=x",
+        Reason.PARAMETER_REPEATED,
+    ),
+    "not base64": ("SAMLRequest=%%%", Reason.SAML_LOGOUT_UNEXPECTED),
+    "a request of nobody": (f"SAMLRequest={_GARBAGE}", Reason.SAML_LOGOUT_UNEXPECTED),
+    "a response to nothing": (f"SAMLResponse={_GARBAGE}", Reason.SIGN_OUT_UNKNOWN),
+}
+
+
+@pytest.mark.parametrize(("body", "reason"), NO_MESSAGE.values(), ids=NO_MESSAGE)
+def test_garbage_is_a_page_about_the_sign_out_that_leads_to_its_reason(
+    slo: World, caplog: pytest.LogCaptureFixture, body: str, reason: Reason
+) -> None:
+    page = slo.browser().post("/saml2/logout", body)
+    assert is_refused_by_a_page(page)
+    assert b"This sign-out could not be completed" in page.data
+    assert reason_logged(caplog) == reason
+    (refused,) = (r for r in caplog.records if hasattr(r, "reference"))
+    assert refused.reference.encode() in page.data
 
 
 def test_get_is_not_allowed(slo: World) -> None:

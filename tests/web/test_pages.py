@@ -167,9 +167,12 @@ def test_the_page_for_a_foreign_redirect_uri_says_what_is_wrong() -> None:
 
 @pytest.mark.parametrize("kind", PageError)
 def test_an_error_page_says_what_to_do(kind: PageError) -> None:
-    passing = kind in {PageError.PROVIDER_UNAVAILABLE, PageError.UNAVAILABLE}
-    advice = ENGLISH.texts["error.try_later" if passing else "error.start_again"]
-    assert advice in Parsed(PAGES[f"error-{kind}"](ENGLISH)).text
+    advice = {
+        PageError.PROVIDER_UNAVAILABLE: "error.try_later",
+        PageError.UNAVAILABLE: "error.try_later",
+        PageError.SIGN_OUT_REFUSED: "error.sign_out_again",
+    }.get(kind, "error.start_again")
+    assert ENGLISH.texts[advice] in Parsed(PAGES[f"error-{kind}"](ENGLISH)).text
 
 
 def test_nothing_of_a_request_is_shown() -> None:
