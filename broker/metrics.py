@@ -24,6 +24,9 @@ _DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 _CERTIFICATES = "broker.upstream.saml_expiry"
 """The logger that tells, below the level of the log, how long each provider's certificates last."""
 
+_ATTEMPT = ("pool", "provider", "outcome", "reason")
+"""What an event of ``login/events.py`` is counted by."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsListener:
@@ -71,17 +74,24 @@ def count_events() -> None:
 
 
 class EventCounter(logging.Handler):
-    """Counts sign-ins and refusals, and keeps how long certificates last."""
+    """Counts sign-ins, sign-outs and refusals, and keeps how long certificates last."""
 
     def __init__(self) -> None:
         super().__init__()
         from prometheus_client import Counter, Gauge
 
-        self._sign_ins = Counter(
-            "broker_sign_ins",
-            "Sign-ins by how they ended; reason is empty for those that succeeded.",
-            ("pool", "provider", "outcome", "reason"),
-        )
+        self._attempts = {
+            "sign_in": Counter(
+                "broker_sign_ins",
+                "Sign-ins by how they ended; reason is empty for those that succeeded.",
+                _ATTEMPT,
+            ),
+            "sign_out": Counter(
+                "broker_sign_outs",
+                "Sign-outs in which a provider takes part: those it began, and what was refused.",
+                _ATTEMPT,
+            ),
+        }
         self._refused = Counter(
             "broker_requests_refused", "Requests refused by an OAuth rule.", ("reason",)
         )
@@ -99,9 +109,8 @@ class EventCounter(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         event = record.getMessage()
-        if event == "sign_in":
-            names = ("pool", "provider", "outcome", "reason")
-            self._sign_ins.labels(*(_text(record, name) for name in names)).inc()
+        if event in self._attempts:
+            self._attempts[event].labels(*(_text(record, name) for name in _ATTEMPT)).inc()
         elif event == "request_refused":
             self._refused.labels(_text(record, "reason")).inc()
         elif event == "saml_certificate":

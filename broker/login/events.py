@@ -1,4 +1,4 @@
-"""One log event per sign-in attempt: how it ended, at which step, and why.
+"""One log event per attempt to sign in or out: how it ended, at which step, and why.
 
 An event names rules, providers and clients. It never holds an assertion, a code, a token, a cookie or
 an attribute value; what was received is said by the rule that refused it, already fit for a log.
@@ -18,7 +18,7 @@ _log = logging.getLogger("broker.sign_in")
 
 
 class Step(StrEnum):
-    """Where in a sign-in something happened."""
+    """Where in a sign-in, or in its end, something happened."""
 
     BEGIN = "begin"
     CALLBACK = "callback"
@@ -26,6 +26,11 @@ class Step(StrEnum):
     USER = "user"
     SESSION = "session"
     SIGN_OUT = "sign_out"
+
+    @property
+    def event(self) -> str:
+        """The name of the log event, and so of the number it counts towards."""
+        return "sign_out" if self is Step.SIGN_OUT else "sign_in"
 
 
 def new_reference() -> str:
@@ -65,7 +70,7 @@ def refused(
     """Log a refusal and return its reference id."""
     reference = new_reference()
     _log.warning(
-        "sign_in",
+        step.event,
         extra={
             "outcome": "refused",
             "reference": reference,

@@ -14,7 +14,6 @@ import msgspec
 from broker.login import events
 from broker.login.accounts import Accounts
 from broker.login.events import Step
-from broker.login.flow import SignInRefusedError
 from broker.login.sessions import Sessions
 from broker.model.errors import Reason, UpstreamError
 from broker.model.login import (
@@ -38,6 +37,15 @@ from broker.ports import (
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(PendingSignOut).decode
+
+
+class SignOutRefusedError(Exception):
+    """A message about a sign-out was refused, and changed nothing."""
+
+    def __init__(self, error: UpstreamError, reference: str) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.reference = reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +109,7 @@ class SignOut:
     ) -> FinishedSignOut:
         """The provider has answered: where the browser goes now.
 
-        Raises ``SignInRefusedError`` for an answer that belongs to no sign-out of ours, or is not the
+        Raises ``SignOutRefusedError`` for an answer that belongs to no sign-out of ours, or is not the
         provider's; the real one can still come.
         """
         stored = None
@@ -134,7 +142,7 @@ class ProviderSignOut:
     ) -> UpstreamRequest | None:
         """Do what the message asks; the answer to send back, if the provider wants one.
 
-        Raises ``SignInRefusedError`` for a message that is not a provider's; it changes nothing.
+        Raises ``SignOutRefusedError`` for a message that is not a provider's; it changes nothing.
         """
         try:
             wishes = logouts.receive(pool, callback)
@@ -155,9 +163,10 @@ class ProviderSignOut:
 
 def refused_sign_out(
     pool: UserPool, error: UpstreamError, provider: str | None
-) -> SignInRefusedError:
+) -> SignOutRefusedError:
+    """Log the refusal; the exception carries its reference."""
     reference = events.refused(pool, Step.SIGN_OUT, error, provider=provider)
-    return SignInRefusedError(error, reference, None)
+    return SignOutRefusedError(error, reference)
 
 
 def _unknown() -> UpstreamError:

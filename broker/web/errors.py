@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 
 from broker.login.events import new_reference
 from broker.login.flow import SignInRefusedError
+from broker.login.sign_out import SignOutRefusedError
 from broker.model.errors import ErrorCode, OAuthError, Reason, StoreUnavailableError
 from broker.model.login import ClientRedirect, ResponseMode
 from broker.web import api_wire, pages
@@ -100,10 +101,12 @@ def json_response(body: object, status: int = 200) -> Response:
 def json_error(error: OAuthError, status: int = 400) -> Response:
     """RFC 6749 5.2."""
     _log_refusal(error)
-    body = {"error": error.code.value}
-    if error.description:
-        body["error_description"] = error.description
-    return json_response(body, status)
+    return _json_error(error.code, error.description, status)
+
+
+def _json_error(code: ErrorCode, description: str, status: int) -> Response:
+    told = {"error_description": description} if description else {}
+    return json_response({"error": code.value, **told}, status)
 
 
 def _log_refusal(error: OAuthError) -> None:
@@ -165,9 +168,14 @@ def refused_sign_in(refusal: SignInRefusedError) -> Response:
     return page(kind, status=400, reference=refusal.reference)
 
 
-def refused_sign_out(refusal: SignInRefusedError) -> Response:
+def refused_sign_out(refusal: SignOutRefusedError) -> Response:
     """Nobody is sent on, for the message that would say where to was refused."""
     return page(PageError.SIGN_OUT_REFUSED, status=400, reference=refusal.reference)
+
+
+def refused_logout_token() -> Response:
+    """Back-Channel Logout 1.0 2.8. Which rule was broken is in the log already, not for the sender."""
+    return _json_error(ErrorCode.INVALID_REQUEST, "One valid logout_token is needed.", 400)
 
 
 def http_error(error: HTTPException) -> Response:
@@ -217,5 +225,5 @@ def _server_fault(status: int, code: ErrorCode, kind: PageError, reference: str)
     if request.path == _API_PATH:
         return api_wire.error(ApiError("InternalErrorException", reference, status=status))
     if _reads_json():
-        return json_response({"error": code.value, "error_description": reference}, status)
+        return _json_error(code, reference, status)
     return page(kind, status=status, reference=reference)

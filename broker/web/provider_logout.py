@@ -9,9 +9,8 @@ from __future__ import annotations
 from flask import Response, request
 
 from broker.login.broker import Broker
-from broker.login.flow import SignInRefusedError
-from broker.login.sign_out import refused_sign_out
-from broker.model.errors import ErrorCode, OAuthError, Reason, UpstreamError
+from broker.login.sign_out import SignOutRefusedError, refused_sign_out
+from broker.model.errors import Reason, UpstreamError
 from broker.model.login import Callback
 from broker.model.parameters import Parameters
 from broker.web import context, errors
@@ -20,19 +19,19 @@ from broker.web.context import Site
 from broker.web.logout import signed_out
 from broker.web.pages import Purpose
 
-_RESPONSE, _REQUEST = "SAMLResponse", "SAMLRequest"
+_RESPONSE, _REQUEST, _LOGOUT_TOKEN = "SAMLResponse", "SAMLRequest", "logout_token"
 
 
 def saml(broker: Broker, site: Site) -> Response:
     """A LogoutResponse to a request of ours, or the provider's own LogoutRequest."""
     form = context.form(request)
     try:
-        if _only_message(site, form) == _RESPONSE:
+        if _only_message(site, form, (_RESPONSE, _REQUEST)) == _RESPONSE:
             return _finished(broker, site, form, form.get("RelayState"))
         answer = broker.provider_sign_out.accept(
             site.pool, broker.saml_logouts, _callback(site, form)
         )
-    except SignInRefusedError as refusal:
+    except SignOutRefusedError as refusal:
         return errors.refused_sign_out(refusal)
     # The cookie of the browser that carries the message stays: it may be somebody else's, and that
     # of a session which has ended is good for nothing.
@@ -47,7 +46,7 @@ def oauth(broker: Broker, site: Site) -> Response:
     state = None if "state" in params.repeated else params.get("state")
     try:
         return _finished(broker, site, params, state)
-    except SignInRefusedError as refusal:
+    except SignOutRefusedError as refusal:
         return errors.refused_sign_out(refusal)
 
 
@@ -55,31 +54,22 @@ def backchannel(broker: Broker, site: Site) -> Response:
     """OpenID Connect Back-Channel Logout 1.0 2.5 and 2.8: 200, or 400 with an OAuth error."""
     form = context.form(request)
     try:
-        if form.get("logout_token") is None or "logout_token" in form.repeated:
-            raise OAuthError(
-                ErrorCode.INVALID_REQUEST,
-                "One logout_token is needed.",
-                reason="parameter_missing",
-            )
+        _only_message(site, form, (_LOGOUT_TOKEN,))
         broker.provider_sign_out.accept(site.pool, broker.oidc_logouts, _callback(site, form))
-    except OAuthError as error:
-        return errors.json_error(error)
-    except SignInRefusedError:
-        return errors.json_error(
-            OAuthError(ErrorCode.INVALID_REQUEST, "The logout_token is not accepted.")
-        )
+    except SignOutRefusedError:
+        return errors.refused_logout_token()
     return errors.empty(200)
 
 
-def _only_message(site: Site, form: Parameters) -> str:
-    """The name of the one message there has to be. Raises ``SignInRefusedError``."""
-    sent = [name for name in (_RESPONSE, _REQUEST) if name in form.values]
-    repeated = form.first_repeated((_RESPONSE, _REQUEST, "RelayState"))
+def _only_message(site: Site, form: Parameters, kinds: tuple[str, ...]) -> str:
+    """The name of the one message there has to be. Raises ``SignOutRefusedError``."""
+    sent = [name for name in kinds if name in form.values]
+    repeated = form.first_repeated((*kinds, "RelayState"))
     if len(sent) == 1 and repeated is None:
         return sent[0]
     fault = UpstreamError(
         Reason.PARAMETER_REPEATED if sent or repeated else Reason.PARAMETER_MISSING,
-        expected=f"one {repeated or 'SAMLResponse or SAMLRequest'}",
+        expected=f"one {repeated or ' or '.join(kinds)}",
         received="several" if sent or repeated else "none",
     )
     raise refused_sign_out(site.pool, fault, None)

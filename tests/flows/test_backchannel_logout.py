@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from werkzeug.test import TestResponse
 
-from broker.model.errors import StoreUnavailableError
+from broker.model.errors import Reason, StoreUnavailableError
 from broker.model.login import CLOCK_SKEW_SECONDS, SESSION_SECONDS
 from broker.stores.directory import SqlDirectory
 from broker.upstream.cache import HURRIED_PER_MINUTE
@@ -20,7 +20,7 @@ from tests.kit.browser import Browser
 from tests.kit.http_double import html
 from tests.kit.jose import JoseKey, rsa_key, signed
 from tests.kit.oidc_op import ABSENT, CLIENT_ID, OidcOp
-from tests.kit.refusals import reason_logged
+from tests.kit.refusals import reason_logged, refusals_logged
 from tests.kit.saml_idp import SamlIdp
 from tests.kit.visits import Visits, oidc_provider
 from tests.kit.world import WEB, World, callback, saml_provider
@@ -312,12 +312,23 @@ def test_while_the_keys_cannot_be_had_nothing_ends_and_the_provider_may_ask_agai
 
 
 @pytest.mark.parametrize(
-    "body", ["", "logout_token=", "logout_token=x", "logout_token=a.b.c", "token=x"]
+    ("body", "reason"),
+    [
+        ("", Reason.PARAMETER_MISSING),
+        ("logout_token=", Reason.PARAMETER_MISSING),
+        ("token=x", Reason.PARAMETER_MISSING),
+        ("logout_token=x&logout_token=x", Reason.PARAMETER_REPEATED),
+        ("logout_token=x", Reason.OIDC_LOGOUT_TOKEN),
+        ("logout_token=a.b.c", Reason.OIDC_LOGOUT_TOKEN),
+    ],
 )
-def test_garbage_is_a_400_in_json(contoso: Visits, body: str) -> None:
+def test_garbage_is_a_400_in_json_and_one_refused_sign_out_in_the_log(
+    contoso: Visits, caplog: pytest.LogCaptureFixture, body: str, reason: Reason
+) -> None:
     response = contoso.world.browser().post(PATH, body)
     assert response.status_code == 400
     assert json.loads(response.data)["error"] == "invalid_request"
+    assert refusals_logged(caplog) == [("sign_out", reason)]
 
 
 def test_a_repeated_token_is_refused(contoso: Visits, op: OidcOp) -> None:

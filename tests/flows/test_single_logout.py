@@ -16,7 +16,7 @@ from broker.model.login import LoginSession
 from broker.ports import SessionStore
 from tests.kit import saml_logout
 from tests.kit.browser import Browser
-from tests.kit.refusals import is_refused_by_a_page, reason_logged
+from tests.kit.refusals import is_refused_by_a_page, refusals_logged
 from tests.kit.saml_idp import SamlIdp
 from tests.kit.saml_keys import key_pair
 from tests.kit.world import ORIGIN, WEB, World, callback, saml_provider
@@ -367,7 +367,7 @@ def test_garbage_is_a_page_about_the_sign_out_that_leads_to_its_reason(
     page = slo.browser().post("/saml2/logout", body)
     assert is_refused_by_a_page(page)
     assert b"This sign-out could not be completed" in page.data
-    assert reason_logged(caplog) == reason
+    assert refusals_logged(caplog) == [("sign_out", reason)]
     (refused,) = (r for r in caplog.records if hasattr(r, "reference"))
     assert refused.reference.encode() in page.data
 

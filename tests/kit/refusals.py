@@ -13,6 +13,11 @@ def reason_logged(caplog: pytest.LogCaptureFixture) -> str:
     return str(refused[0].reason)  # type: ignore[attr-defined]  # set by logging's extra
 
 
+def refusals_logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """Every refusal in the log, of whatever kind: the event and its reason."""
+    return [(r.getMessage(), str(r.reason)) for r in caplog.records if hasattr(r, "reason")]
+
+
 def is_refused_by_a_page(response: TestResponse) -> bool:
     """No way back to an app is proven: a page, no redirect, no session."""
     return (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from broker.app import create_app
-from broker.login.flow import SignInRefusedError
+from broker.login.sign_out import SignOutRefusedError
 from broker.model.errors import Reason, UpstreamError
 from broker.model.login import (
     AuthorizationRequest,
@@ -82,7 +82,7 @@ def test_the_browser_goes_round_by_the_provider_and_the_target_is_kept(world: Wo
     pool = world.broker.pools[POOL_ID]
     assert world.broker.sign_out.finish(pool, sign_out_id, ANSWER).then == HOME
     assert [(p.provider, p.remembered) for p in idp.answered] == [("Corp", {"request_id": "r"})]
-    with pytest.raises(SignInRefusedError):
+    with pytest.raises(SignOutRefusedError):
         world.broker.sign_out.finish(pool, sign_out_id, ANSWER)
 
 
@@ -91,7 +91,7 @@ def test_a_pending_sign_out_is_forgotten_after_five_minutes(world: World) -> Non
     app = signed_in_at(world, idp)
     app.person.get("/logout")
     world.clock.advance(300)
-    with pytest.raises(SignInRefusedError) as refused:
+    with pytest.raises(SignOutRefusedError) as refused:
         world.broker.sign_out.finish(world.broker.pools[POOL_ID], idp.asked[0][0], ANSWER)
     assert refused.value.error.reason is Reason.SIGN_OUT_UNKNOWN
 

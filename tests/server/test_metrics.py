@@ -39,6 +39,9 @@ def test_refusals_are_added_up_over_the_workers(counted: tuple[Serving, int]) ->
     for _ in range(10):
         body = "SAMLResponse=A&RelayState=B"
         assert process.request("POST", "/saml2/idpresponse", body, form).status == 400
+    for _ in range(3):
+        assert process.request("POST", "/saml2/logout", "SAMLResponse=A", form).status == 400
+        assert process.request("POST", "/oauth2/backchannel-logout", "", form).status == 400
     for _ in range(5):
         assert process.get("/oauth2/authorize?client_id=nobody").status == 302
 
@@ -48,6 +51,10 @@ def test_refusals_are_added_up_over_the_workers(counted: tuple[Serving, int]) ->
             r'broker_sign_ins_total\{.*outcome="refused",.*reason="transaction_unknown"\} 10\.0'
         )
         assert re.search(refused, text), text
+        for reason in ("sign_out_unknown", "parameter_missing"):
+            left = rf'broker_sign_outs_total\{{.*outcome="refused",.*reason="{reason}"\}} 3\.0'
+            assert re.search(left, text), text
+        assert len(re.findall(r"^broker_sign_ins_total", text, re.MULTILINE)) == 1, text
         assert re.search(r'broker_requests_refused_total\{reason="\w+"\} 5\.0', text), text
 
     wait_until(is_counted, "the count")
