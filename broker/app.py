@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import Flask, Response, request
@@ -27,88 +27,83 @@ from broker.web import (
 )
 from broker.web.authorize import authorize
 from broker.web.context import Sites
-from broker.web.headers import is_cross_origin, with_headers
+from broker.web.headers import preflight, with_headers
+from broker.web.mounts import ErrorForm, Mount, Mounts
 
 MAX_BODY_BYTES = 512 * 1024
 """Room for 100,000 characters of SAMLResponse, percent-encoded, and a long RelayState."""
 
-Endpoint = Callable[..., Response]
+_API, _JSON = ErrorForm.API, ErrorForm.JSON
+_GET, _POST, _BOTH = ("GET",), ("POST",), ("GET", "POST")
+
+
+def mount_table() -> Iterator[Mount]:
+    """Path -> endpoint, its methods, the form of its errors (a page, unless said), who may ask."""
+    yield Mount("/oauth2/authorize", authorize, _BOTH)
+    yield Mount("/authorize", authorize, _BOTH)
+    yield Mount("/login", login.login, _GET)
+    yield Mount("/oauth2/login", login.login, _GET)
+    yield Mount("/logout", logout.logout, _BOTH)
+    yield Mount("/error", error.error, _GET)
+    yield Mount("/oauth2/token", token.token, _POST, _JSON, cross_origin=True)
+    yield Mount("/oauth2/userInfo", userinfo.userinfo, _BOTH, _JSON, cross_origin=True)
+    yield Mount("/oauth2/revoke", revoke.revoke, _POST, _JSON, cross_origin=True)
+    yield Mount("/", token_api.token_api, _POST, _API, cross_origin=True)
+    yield Mount("/saml2/idpresponse", idpresponse.saml, _POST)
+    yield Mount("/oauth2/idpresponse", idpresponse.oauth, _BOTH)
+    yield Mount("/saml2/logout", provider_logout.saml, _POST)
+    yield Mount("/oauth2/logoutresponse", provider_logout.oauth, _GET)
+    yield Mount("/oauth2/backchannel-logout", provider_logout.backchannel, _POST, _JSON)
+    yield Mount("/saml2/metadata", discovery.service_provider_metadata, _GET)
+    documents = discovery.Documents()
+    for name, document in (
+        ("openid-configuration", documents.openid_configuration),
+        ("jwks.json", documents.jwks),
+        ("<name>", discovery.no_such_document),
+    ):
+        for folder in ("/.well-known", "/<pool_id>/.well-known"):
+            yield Mount(f"{folder}/{name}", document, _GET, _JSON, cross_origin=True)
+    yield Mount("/health", health.health, _GET, _JSON, any_host=True)
+    yield Mount("/ready", health.ready, _GET, _JSON, any_host=True)
+    yield Mount("/favicon.ico", health.no_icon, _GET, any_host=True)
 
 
 def create_app(broker: Broker) -> Flask:
-    """The mount table: path -> endpoint."""
+    """The application over one broker."""
     app = Flask("broker", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     # Werkzeug would answer a doubled slash by a redirect to a URL made of Host and wire scheme.
     app.url_map.merge_slashes = False
-    documents = discovery.Documents()
-    sites = Sites(broker.pools)
-
-    def mount(path: str, endpoint: Endpoint, *methods: str) -> None:
-        def view(**variables: Any) -> Response:
-            return endpoint(broker, sites.of(request.host), **variables)
-
-        app.add_url_rule(path, path, view, methods=methods, provide_automatic_options=False)
-
-    for path in ("/oauth2/authorize", "/authorize"):
-        mount(path, authorize, "GET", "POST")
-    for path in ("/login", "/oauth2/login"):
-        mount(path, login.login, "GET")
-    mount("/logout", logout.logout, "GET", "POST")
-    mount("/error", error.error, "GET")
-    mount("/oauth2/token", token.token, "POST")
-    mount("/oauth2/userInfo", userinfo.userinfo, "GET", "POST")
-    mount("/oauth2/revoke", revoke.revoke, "POST")
-    mount("/", token_api.token_api, "POST")
-    mount("/saml2/idpresponse", idpresponse.saml, "POST")
-    mount("/oauth2/idpresponse", idpresponse.oauth, "GET", "POST")
-    mount("/saml2/logout", provider_logout.saml, "POST")
-    mount("/oauth2/logoutresponse", provider_logout.oauth, "GET")
-    mount("/oauth2/backchannel-logout", provider_logout.backchannel, "POST")
-    mount("/saml2/metadata", discovery.service_provider_metadata, "GET")
-    for prefix in ("", "/<pool_id>"):
-        mount(f"{prefix}/.well-known/openid-configuration", documents.openid_configuration, "GET")
-        mount(f"{prefix}/.well-known/jwks.json", documents.jwks, "GET")
-    _mount_anywhere(app, broker)
-    _allow_cross_origin(app)
-    _land_errors(app)
-    app.wsgi_app = with_headers(app.wsgi_app, sites)  # type: ignore[assignment,method-assign]  # as Flask documents it
+    mounts, sites = Mounts(mount_table()), Sites(broker.pools)
+    for row in mounts:
+        _route(app, row.path, _view(row, broker, sites), row.methods)
+        if row.cross_origin:
+            _route(app, row.path, preflight, ("OPTIONS",))
+    _land_errors(app, errors.Landing(mounts))
+    app.wsgi_app = with_headers(app.wsgi_app, sites, mounts)  # type: ignore[assignment,method-assign]  # as Flask documents it
     if broker.proxy_hops:
         hops = broker.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as Flask documents it
     return app
 
 
-def _mount_anywhere(app: Flask, broker: Broker) -> None:
-    """What answers on any Host: probes know an address, not a domain."""
-    app.add_url_rule("/health", "/health", health.health, methods=["GET"])
-    app.add_url_rule("/ready", "/ready", lambda: health.ready(broker), methods=["GET"])
-    app.add_url_rule("/favicon.ico", "/favicon.ico", lambda: Response(status=204), methods=["GET"])
+def _view(row: Mount, broker: Broker, sites: Sites) -> Callable[..., Response]:
+    """The endpoint as Flask calls it: with the variables of its path."""
+
+    def view(**variables: Any) -> Response:
+        if row.any_host:
+            return row.endpoint(broker)
+        return row.endpoint(broker, sites.of(request.host), **variables)
+
+    return view
 
 
-def _allow_cross_origin(app: Flask) -> None:
-    """CORS for what browser apps call: any origin, no cookies; preflights echo what they ask for."""
-
-    def preflight(**_: Any) -> Response:
-        response = errors.empty(204, {})
-        asked = request.headers.get("Access-Control-Request-Headers")
-        if asked:
-            response.headers["Access-Control-Allow-Headers"] = asked
-        response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
-        response.headers["Access-Control-Max-Age"] = "600"
-        return response
-
-    for rule in list(app.url_map.iter_rules()):
-        if is_cross_origin(rule.rule):
-            app.add_url_rule(rule.rule, f"{rule.rule} preflight", preflight, methods=["OPTIONS"])
+def _route(app: Flask, path: str, view: Callable[..., Response], methods: tuple[str, ...]) -> None:
+    name = f"{path} {' '.join(methods)}"
+    app.add_url_rule(path, name, view, methods=methods, provide_automatic_options=False)
 
 
-def _land_errors(app: Flask) -> None:
-    app.register_error_handler(HTTPException, errors.http_error)
-    app.register_error_handler(StoreUnavailableError, errors.store_unavailable)
-    app.register_error_handler(Exception, errors.unexpected)
-
-
-def paths(app: Flask) -> Iterable[str]:
-    """Every path that is served, for documentation and tests."""
-    return sorted({rule.rule for rule in app.url_map.iter_rules()})
+def _land_errors(app: Flask, landing: errors.Landing) -> None:
+    app.register_error_handler(HTTPException, landing.http_error)
+    app.register_error_handler(StoreUnavailableError, landing.store_unavailable)
+    app.register_error_handler(Exception, landing.unexpected)

@@ -99,6 +99,11 @@ def service_provider_metadata(broker: Broker, site: Site) -> Response:
     )
 
 
+def no_such_document(broker: Broker, site: Site, **names: str) -> Response:
+    """404 for whatever else a client looks for below ``.well-known``, in the form it reads."""
+    raise NotFound
+
+
 def _require_own(site: Site, pool_id: str | None) -> None:
     if pool_id not in (None, site.pool.id):
         raise NotFound

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -24,6 +25,7 @@ from broker.model.login import ClientRedirect, ResponseMode
 from broker.web import api_wire, pages
 from broker.web.api_wire import ApiError
 from broker.web.language import language_of
+from broker.web.mounts import ErrorForm, Mounts
 from broker.web.pages import PageError, Purpose
 
 if TYPE_CHECKING:
@@ -32,14 +34,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("broker.web")
 _encode = msgspec.json.Encoder().encode
-
-_API_PATH = "/"
-"""Where the Cognito API answers, in a JSON of its own."""
-
-_JSON_PATHS = frozenset(
-    {"/oauth2/token", "/oauth2/revoke", "/oauth2/userInfo", "/health", "/ready"}
-)
-_WELL_KNOWN = "/.well-known/"
 
 _ADVICE = {
     400: "The body could not be read; send one form with at most 200 fields.",
@@ -60,6 +54,8 @@ _STATUS_PAGES = {
     405: PageError.METHOD_NOT_ALLOWED,
     413: PageError.TOO_LARGE,
     421: PageError.NOT_FOUND,
+    500: PageError.UNEXPECTED,
+    503: PageError.UNAVAILABLE,
 }
 
 
@@ -178,52 +174,52 @@ def refused_logout_token() -> Response:
     return _json_error(ErrorCode.INVALID_REQUEST, "One valid logout_token is needed.", 400)
 
 
-def http_error(error: HTTPException) -> Response:
-    """404, 405, 413 and kin: JSON where the caller reads JSON, else a page."""
-    status = error.code or 500
-    advice = _ADVICE.get(status, error.name)
-    if request.path == _API_PATH:
-        response = api_wire.error(ApiError("InvalidParameterException", advice, status=status))
-    elif _reads_json():
-        response = json_error(OAuthError(ErrorCode.INVALID_REQUEST, advice), status)
-    else:
-        response = page(_STATUS_PAGES.get(status, PageError.BAD_REQUEST), status=status)
-    for name, value in error.get_headers():
-        if name in ("Allow", "Retry-After"):
-            response.headers[name] = value
-    return response
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Errors that no endpoint caught, in the form of the endpoint that the request was for."""
 
+    mounts: Mounts
 
-def store_unavailable(error: StoreUnavailableError) -> Response:
-    """Fail closed, say so, and say when to come back."""
-    reference = new_reference()
-    _log.error(
-        "store_unavailable", extra={"reference": reference, "path": request.path}, exc_info=error
-    )
-    response = _server_fault(
-        503, ErrorCode.TEMPORARILY_UNAVAILABLE, PageError.UNAVAILABLE, reference
-    )
-    response.headers["Retry-After"] = "5"
-    return response
+    def http_error(self, error: HTTPException) -> Response:
+        """404, 405, 413 and kin, raised by an endpoint or before one was reached."""
+        status = error.code or 500
+        response = self._refused(status, _ADVICE.get(status, error.name))
+        for name, value in error.get_headers():
+            if name in ("Allow", "Retry-After"):
+                response.headers[name] = value
+        return response
 
+    def store_unavailable(self, error: StoreUnavailableError) -> Response:
+        """Fail closed, say so, and say when to come back."""
+        response = self._fault("store_unavailable", 503, ErrorCode.TEMPORARILY_UNAVAILABLE, error)
+        response.headers["Retry-After"] = "5"
+        return response
 
-def unexpected(error: Exception) -> Response:
-    """A fault of ours: the trace goes to the log, the person gets a page and a reference."""
-    reference = new_reference()
-    _log.error(
-        "unexpected_error", extra={"reference": reference, "path": request.path}, exc_info=error
-    )
-    return _server_fault(500, ErrorCode.SERVER_ERROR, PageError.UNEXPECTED, reference)
+    def unexpected(self, error: Exception) -> Response:
+        """A fault of ours: the trace goes to the log, whoever asked gets the reference."""
+        return self._fault("unexpected_error", 500, ErrorCode.SERVER_ERROR, error)
 
+    def _refused(self, status: int, advice: str) -> Response:
+        match self._form():
+            case ErrorForm.API:
+                return api_wire.error(ApiError("InvalidParameterException", advice, status=status))
+            case ErrorForm.JSON:
+                return json_error(OAuthError(ErrorCode.INVALID_REQUEST, advice), status)
+            case ErrorForm.PAGE:
+                return page(_STATUS_PAGES.get(status, PageError.BAD_REQUEST), status=status)
 
-def _reads_json() -> bool:
-    """Whether the caller is a program that reads JSON, errors included."""
-    return request.path in _JSON_PATHS or _WELL_KNOWN in request.path
+    def _fault(self, event: str, status: int, code: ErrorCode, error: Exception) -> Response:
+        reference = new_reference()
+        _log.error(event, extra={"reference": reference, "path": request.path}, exc_info=error)
+        match self._form():
+            case ErrorForm.API:
+                return api_wire.error(ApiError("InternalErrorException", reference, status=status))
+            case ErrorForm.JSON:
+                return _json_error(code, reference, status)
+            case ErrorForm.PAGE:
+                return page(_STATUS_PAGES[status], status=status, reference=reference)
 
-
-def _server_fault(status: int, code: ErrorCode, kind: PageError, reference: str) -> Response:
-    if request.path == _API_PATH:
-        return api_wire.error(ApiError("InternalErrorException", reference, status=status))
-    if _reads_json():
-        return _json_error(code, reference, status)
-    return page(kind, status=status, reference=reference)
+    def _form(self) -> ErrorForm:
+        """Where nothing is served, a person has followed a link that is wrong."""
+        row = self.mounts.at(request.path)
+        return ErrorForm.PAGE if row is None else row.errors

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
+from broker.web import errors
 from broker.web.context import Sites
+from broker.web.mounts import Mounts
 
 _ALWAYS = [
     ("X-Content-Type-Options", "nosniff"),
@@ -26,24 +29,17 @@ _CROSS_ORIGIN = [
         "WWW-Authenticate, Retry-After, x-amzn-RequestId, x-amzn-ErrorType",
     ),
 ]
-_CROSS_ORIGIN_PATHS = frozenset({"/", "/oauth2/token", "/oauth2/revoke", "/oauth2/userInfo"})
-_WELL_KNOWN = "/.well-known/"
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-def is_cross_origin(path: str) -> bool:
-    """Whether browser apps of any origin may call ``path``; none of it looks at a cookie."""
-    return path in _CROSS_ORIGIN_PATHS or _WELL_KNOWN in path
-
-
-def with_headers(app: Wsgi, sites: Sites) -> Wsgi:
+def with_headers(app: Wsgi, sites: Sites, mounts: Mounts) -> Wsgi:
     """``app`` with the headers that an answer does not have yet."""
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             present = {name for name, _ in headers}
-            more = (*_ALWAYS, *_by_site(sites, environ), *_by_path(environ))
+            more = (*_ALWAYS, *_by_site(sites, environ), *_by_path(mounts, environ))
             return start_response(
                 status, [*headers, *(h for h in more if h[0] not in present)], *error
             )
@@ -53,8 +49,21 @@ def with_headers(app: Wsgi, sites: Sites) -> Wsgi:
     return answer
 
 
-def _by_path(environ: dict[str, Any]) -> list[tuple[str, str]]:
-    return _CROSS_ORIGIN if is_cross_origin(environ.get("PATH_INFO", "")) else []
+def preflight(**_: Any) -> Response:
+    """Allow what a browser asks for. ``*`` would not cover Authorization (Fetch standard, CORS protocol)."""
+    response = errors.empty(204, {})
+    asked = request.headers.get("Access-Control-Request-Headers")
+    if asked:
+        response.headers["Access-Control-Allow-Headers"] = asked
+    response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+    response.headers["Access-Control-Max-Age"] = "600"
+    return response
+
+
+def _by_path(mounts: Mounts, environ: dict[str, Any]) -> list[tuple[str, str]]:
+    """CORS for what browser apps call: any origin, no cookies, errors included."""
+    row = mounts.at(environ.get("PATH_INFO", ""))
+    return _CROSS_ORIGIN if row is not None and row.cross_origin else []
 
 
 def _by_site(sites: Sites, environ: dict[str, Any]) -> list[tuple[str, str]]:

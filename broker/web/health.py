@@ -1,4 +1,4 @@
-"""``/health``: the process serves. ``/ready``: so do the stores behind it. On any Host."""
+"""What answers on any Host. ``/health``: the process serves; ``/ready``: so do the stores behind it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from broker.model.errors import StoreUnavailableError
 from broker.web import errors
 
 
-def health() -> Response:
+def health(broker: Broker) -> Response:
     """Touches nothing: a load balancer must not restart workers because a database is away."""
     return errors.json_response({"status": "ok"})
 
@@ -24,3 +24,8 @@ def ready(broker: Broker) -> Response:
         response.headers["Retry-After"] = "5"
         return response
     return errors.json_response({"status": "ready"})
+
+
+def no_icon(broker: Broker) -> Response:
+    """``/favicon.ico``, which browsers ask for by themselves: the pages bring their own."""
+    return errors.empty(204, {})

@@ -345,3 +345,4 @@ def test_only_a_posted_form_is_taken(contoso: Visits, op: OidcOp) -> None:
     assert browser.post(f"{PATH}?{query}", "").status_code == 400
     as_json = browser.post(PATH, "{}", headers={"Content-Type": "application/json"})
     assert as_json.status_code == 415
+    assert as_json.json["error"] == "invalid_request"

@@ -1,0 +1,134 @@
+"""Every path of the mount table refuses in the form that its row promises, before and in its endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from werkzeug.test import TestResponse
+
+from broker import app as application
+from broker.app import create_app, mount_table
+from broker.model.errors import StoreUnavailableError
+from broker.web.mounts import ErrorForm, Mount, Mounts
+from tests.kit.world import ORIGIN, POOL_ID, World
+
+ROWS = list(mount_table())
+FORM = "application/x-www-form-urlencoded"
+READ_NO_FORM = {"/", "/oauth2/userInfo"}
+"""One takes JSON, whatever it is called; one looks at a body only where it is a form."""
+OPERATION = {"X-Amz-Target": "AWSCognitoIdentityProviderService.GetUser"}
+"""Without it ``/`` reads no body."""
+IN_FORM = {
+    ErrorForm.PAGE: ("text/html", b"<h1>"),
+    ErrorForm.JSON: ("application/json", b'{"error":"'),
+    ErrorForm.API: ("application/x-amz-json-1.1", b'{"__type":"'),
+}
+
+
+def path_of(row: Mount) -> str:
+    """A path that leads to ``row``."""
+    return row.path.replace("<pool_id>", POOL_ID).replace("<name>", "anything")
+
+
+def rows(which: Callable[[Mount], bool] = lambda _: True) -> pytest.MarkDecorator:
+    chosen = [row for row in ROWS if which(row)]
+    return pytest.mark.parametrize("row", chosen, ids=[row.path for row in chosen])
+
+
+def send(
+    world: World, row: Mount, method: str, *, origin: str = ORIGIN, **body: str
+) -> TestResponse:
+    return world.app.test_client().open(
+        path_of(row), method=method, base_url=origin, headers=OPERATION, **body
+    )
+
+
+def is_as_promised(row: Mount, response: TestResponse) -> bool:
+    """The form of the answer, and whether a browser app of another origin may read it."""
+    open_to_all = response.headers.get("Access-Control-Allow-Origin") == "*"
+    kind, part = IN_FORM[row.errors]
+    in_form = response.content_type.partition(";")[0] == kind and part in response.data
+    return in_form and open_to_all is row.cross_origin
+
+
+@rows()
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH"])
+def test_an_unknown_method(world: World, row: Mount, method: str) -> None:
+    response = send(world, row, method)
+    assert response.status_code == 405
+    assert set(row.methods) <= set(response.headers["Allow"].split(", "))
+    assert is_as_promised(row, response), response.data
+
+
+@rows(lambda row: "POST" in row.methods)
+def test_too_large_a_body(world: World, row: Mount) -> None:
+    response = send(world, row, "POST", data="a=" + "A" * 600_000, content_type=FORM)
+    assert response.status_code == 413
+    assert is_as_promised(row, response), response.data
+
+
+@rows(lambda row: "POST" in row.methods and row.path not in READ_NO_FORM)
+def test_a_body_that_is_no_form(world: World, row: Mount) -> None:
+    response = send(world, row, "POST", data="{}", content_type="application/json")
+    assert response.status_code == 415
+    assert is_as_promised(row, response), response.data
+
+
+@rows(lambda row: not row.any_host)
+def test_a_host_of_no_pool(two_pools: World, row: Mount) -> None:
+    response = send(two_pools, row, row.methods[0], origin="https://elsewhere.example")
+    assert response.status_code == 421
+    assert is_as_promised(row, response), response.data
+
+
+@pytest.fixture
+def two_pools(world: World) -> World:
+    """A world of two pools, so that a Host has to name one."""
+    pool = world.broker.pools[POOL_ID]
+    other = replace(pool, id="eu-west-1_Other", domains=("https://other.example",))
+    world.app = create_app(replace(world.broker, pools={POOL_ID: pool, other.id: other}))
+    return world
+
+
+@rows()
+@pytest.mark.parametrize(
+    ("fault", "status"), [(StoreUnavailableError("away"), 503), (RuntimeError("ours"), 500)]
+)
+def test_an_endpoint_that_fails(
+    world: World, monkeypatch: pytest.MonkeyPatch, row: Mount, fault: Exception, status: int
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise fault
+
+    def broken() -> Iterator[Mount]:
+        return (replace(whole, endpoint=failing) for whole in ROWS)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(application, "mount_table", broken)
+    world.app = create_app(world.broker)
+    response = send(world, row, row.methods[0])
+    assert response.status_code == status
+    assert response.headers.get("Retry-After") == ("5" if status == 503 else None)
+    assert is_as_promised(row, response), response.data
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/oauth2/token/x", "/oauth2//token", "/x/y/.well-known/z"]
+)
+def test_where_nothing_is_served_a_person_reads(world: World, path: str) -> None:
+    response = world.app.test_client().get(path, base_url=ORIGIN)
+    assert response.status_code == 404
+    assert is_as_promised(Mount(path, lambda: response, ()), response)
+
+
+def test_a_row_is_found_by_any_path_that_leads_to_it() -> None:
+    table = Mounts(ROWS)
+    assert [table.at(path_of(row)) for row in ROWS] == ROWS
+    assert [table.at(path_of(row) + "/x") for row in ROWS if row.path != "/"] == [None] * (
+        len(ROWS) - 1
+    )
+
+
+def test_no_path_has_two_rows() -> None:
+    assert len({row.path for row in ROWS}) == len(ROWS)
