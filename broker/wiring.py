@@ -7,9 +7,13 @@ line in ``_connectors``.
 from __future__ import annotations
 
 import logging
+import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from broker.login.accounts import Accounts
 from broker.login.answers import Answers
@@ -35,6 +39,7 @@ from broker.ports import (
     SharedDocuments,
     SingleUseStore,
     Upstream,
+    Upstreams,
     UserDirectory,
 )
 from broker.settings import Settings
@@ -42,6 +47,7 @@ from broker.stores.directory import SqlDirectory
 from broker.stores.documents import SqlDocuments
 from broker.stores.engine import make_engine
 from broker.stores.expected_links import SqlExpectedLinks
+from broker.stores.forgetful import ForgetfulReplayGuard
 from broker.stores.grants import SqlGrants
 from broker.stores.keys import FileKeyStore
 from broker.stores.migrate import migrate
@@ -83,18 +89,11 @@ def prepare(settings: Settings) -> None:
         engine.dispose()
 
 
-def build(
-    settings: Settings,
-    *,
-    clock: Clock | None = None,
-    renew_since: float = 0.0,
-    shares_metadata: bool = True,
-) -> Broker:
+def build(settings: Settings, *, clock: Clock | None = None, renew_since: float = 0.0) -> Broker:
     """A broker over the stores the settings name. Build it in the process that uses it.
 
     ``renew_since`` (epoch seconds) is when somebody asked for everything to be read again:
-    metadata that was fetched before is fetched anew. A command that only looks at metadata does not
-    share it, and so needs no database.
+    metadata that was fetched before is fetched anew.
     """
     clock = clock or SystemClock()
     stores = _stores(settings, clock)
@@ -110,10 +109,12 @@ def build(
         directory=settings.state_dir / "metadata",
         clock=clock,
         since=renew_since,
-        machines=_machines(stores, clock) if shares_metadata else NoOtherMachines(),
+        machines=_machines(stores, clock),
     )
     metadata.watch(settings.pools.values())
-    upstreams = ConnectorRegistry(connectors=_connectors(stores, clock, http, metadata))
+    upstreams = ConnectorRegistry(
+        connectors=_connectors(stores.keys, stores.replay, clock, http, metadata)
+    )
     accounts = Accounts(
         directory=stores.directory,
         refresh_tokens=stores.grants,
@@ -160,6 +161,39 @@ def build(
         readiness=stores.readiness,
         proxy_hops=settings.proxy_hops,
     )
+
+
+@contextmanager
+def connectors(settings: Settings, *, anew: bool) -> Iterator[Upstreams]:
+    """The connectors alone, to look with: no store is opened, no key made, no file left behind.
+
+    ``anew``: metadata that has a URL is fetched, however new the copy that is here. Whatever needs a
+    key raises ``StoreUnavailableError`` where there is none.
+    """
+    clock, http = SystemClock(), HttpClient()
+    with TemporaryDirectory(prefix="broker-") as folder:
+        copies = Path(folder, "metadata")
+        with suppress(OSError):  # none, or not for this user to read
+            shutil.copytree(settings.state_dir / "metadata", copies)
+        metadata = SamlMetadata(
+            fetch=MetadataFetch(http=http),
+            directory=copies,
+            clock=clock,
+            since=clock.now() if anew else 0.0,
+            later=_at_once,
+        )
+        metadata.watch(settings.pools.values())
+        keys = FileKeyStore(settings.certs_dir, clock=clock, read_only=True)
+        found = _connectors(keys, ForgetfulReplayGuard(), clock, http, metadata)
+        try:
+            yield ConnectorRegistry(connectors=found)
+        finally:
+            http.close()
+
+
+def _at_once(work: Callable[[], None]) -> None:
+    """Nothing may go on behind the back of a command that is about to end."""
+    work()
 
 
 def warm_up(broker: Broker) -> None:
@@ -249,7 +283,7 @@ def _grants(
 
 
 def _connectors(
-    stores: _Stores, clock: Clock, http: HttpClient, metadata: SamlMetadata
+    keys: KeyStore, replay: ReplayGuard, clock: Clock, http: HttpClient, metadata: SamlMetadata
 ) -> Mapping[ProviderType, Connect]:
     """Provider type -> its connector, one line each."""
 
@@ -258,8 +292,8 @@ def _connectors(
             pool=pool,
             provider=provider,
             metadata=metadata,
-            keys=stores.keys,
-            replay=stores.replay,
+            keys=keys,
+            replay=replay,
             clock=clock,
         )
 

@@ -24,13 +24,13 @@ def check(*, config: Path, offline: bool) -> None:
     """Report every fault of a configuration at once; exit 1 if there is any.
 
     Looks at the metadata of each SAML provider too: keys that expire, endpoints that are missing,
-    addresses that do not answer.
+    addresses that do not answer. It changes nothing, and needs neither the database nor the keys.
     """
     with explained(config):
         loaded = load(config)
+        remarks = [] if offline else list(_remarks(loaded))
     for warning in loaded.warnings:
         click.echo(f"warning  {warning}")
-    remarks = [] if offline else list(_remarks(loaded))
     for place, remark in remarks:
         click.echo(f"{remark.weight:<7}  {place}: {remark.text}")
     weights = Counter(str(remark.weight) for _, remark in remarks)
@@ -48,10 +48,11 @@ def _remarks(loaded: Settings) -> Iterator[tuple[str, Remark]]:
     from broker.upstream.saml_lint import lint
     from broker.upstream.saml_party import SamlParty
 
-    asked_at = wiring.SystemClock().now()  # so that no copy is taken for an answer
-    upstreams = wiring.build(loaded, renew_since=asked_at, shares_metadata=False).flow.upstreams
     everybody = [(pool, name) for pool in loaded.pools.values() for name in pool.providers]
-    with click.progressbar(everybody, label="Looking at the providers", file=sys.stderr) as shown:
+    with (
+        wiring.connectors(loaded, anew=True) as upstreams,
+        click.progressbar(everybody, label="Looking at the providers", file=sys.stderr) as shown,
+    ):
         for pool, name in shown:
             upstream = upstreams.of(pool, name)
             if isinstance(upstream, SamlParty):

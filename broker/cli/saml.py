@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from broker.cli.options import CONFIG, explained, load
-from broker.model.errors import UpstreamError
+from broker.model.errors import StoreUnavailableError, UpstreamError
+from broker.model.pool import UserPool
 
 if TYPE_CHECKING:
+    from broker.ports import Upstream
     from broker.saml.explain import Finding
+    from broker.settings import Settings
     from broker.upstream.saml_party import SamlParty
 
 _MARKS = {True: "pass", False: "FAIL", None: "  --"}
@@ -44,22 +49,16 @@ def explain(
     SOURCE is a file (- for standard input) with the form field, the whole form body, or the XML. Exit
     status 1 when a step fails. Whether the assertion was used before is not known here.
     """
-    from broker.upstream.saml_explain import Captured, captured_response, explained
+    from broker.upstream import saml_explain
 
-    party = _party(config, pool_id, provider)
-    captured = Captured(
-        encoded=captured_response(source.read()),
-        base_url=party.pool.domain,
-        request_id=request_id,
-        at=party.clock.now() if now else None,
-    )
-    try:
-        findings = list(explained(party, captured))
-    except UpstreamError as error:
-        raise click.ClickException(
-            f"{provider} cannot be used: {error.reason}: expected {error.expected}, "
-            f"received {error.received}."
-        ) from error
+    with _opened(config, pool_id, provider) as party:
+        captured = saml_explain.Captured(
+            encoded=saml_explain.captured_response(source.read()),
+            base_url=party.pool.domain,
+            request_id=request_id,
+            at=party.clock.now() if now else None,
+        )
+        findings = list(saml_explain.explained(party, captured))
     for finding in findings:
         _print(finding)
     failed = [finding for finding in findings if finding.passed is False]
@@ -71,22 +70,39 @@ def explain(
     sys.exit(1 if failed else 0)
 
 
-def _party(config: Path, pool_id: str | None, provider: str) -> SamlParty:
-    """The provider's connector, of the pool that is named or the only one."""
+@contextmanager
+def _opened(config: Path, pool_id: str | None, provider: str) -> Iterator[SamlParty]:
+    """The provider's connector, and why it cannot be used as a message a person can act on."""
     from broker import wiring
-    from broker.upstream.saml_party import SamlParty
 
     with explained(config):
         loaded = load(config)
+    pool = _pool(loaded, pool_id)
+    if provider not in pool.providers:
+        raise click.UsageError(f"--provider must be one of: {', '.join(pool.providers)}.")
+    try:
+        with wiring.connectors(loaded, anew=False) as upstreams:
+            yield _saml(upstreams.of(pool, provider), provider)
+    except UpstreamError as error:
+        raise click.ClickException(
+            f"{provider} cannot be used: {error.reason}: expected {error.expected}, "
+            f"received {error.received}."
+        ) from error
+    except StoreUnavailableError as error:
+        raise click.ClickException(f"the message is encrypted. To decrypt it: {error}.") from error
+
+
+def _pool(loaded: Settings, pool_id: str | None) -> UserPool:
+    """The one that is named, or the only one there is."""
     pools = [pool for pool in loaded.pools.values() if pool_id in (None, pool.id)]
     if len(pools) != 1:
-        known = ", ".join(loaded.pools)
-        raise click.UsageError(f"--pool must be one of: {known}.")
-    try:
-        upstream = wiring.build(loaded, shares_metadata=False).flow.upstreams.of(pools[0], provider)
-    except UpstreamError as error:
-        names = ", ".join(pools[0].providers)
-        raise click.UsageError(f"--provider must be one of: {names}.") from error
+        raise click.UsageError(f"--pool must be one of: {', '.join(loaded.pools)}.")
+    return pools[0]
+
+
+def _saml(upstream: Upstream, provider: str) -> SamlParty:
+    from broker.upstream.saml_party import SamlParty
+
     if not isinstance(upstream, SamlParty):
         raise click.UsageError(f"{provider} is not a SAML provider.")
     return upstream

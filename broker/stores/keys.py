@@ -53,11 +53,12 @@ class _Read:
 
 
 class FileKeyStore:
-    """``ports.KeyStore`` below one directory."""
+    """``ports.KeyStore`` below one directory. With ``read_only`` it makes nothing."""
 
-    def __init__(self, directory: Path, *, clock: Clock) -> None:
+    def __init__(self, directory: Path, *, clock: Clock, read_only: bool = False) -> None:
         self._directory = directory
         self._clock = clock
+        self._read_only = read_only
         self._read: dict[tuple[str, SigningAlgorithm], _Read] = {}
         self._certified: dict[Path, CertifiedKey] = {}
 
@@ -77,7 +78,7 @@ class FileKeyStore:
         """Raises ``StoreUnavailableError`` also where nothing can be written."""
         certified = partial(certified_pem, common_name=pool.id, now=self._clock.now())
         try:
-            make_missing(self._directory / pool.id, {provider_role(provider): certified})
+            self._make(self._directory / pool.id, {provider_role(provider): certified})
         except OSError as error:
             raise StoreUnavailableError(f"keys of pool {pool.id}: {error}") from error
         return self.provider_encryption(pool, provider)
@@ -95,7 +96,7 @@ class FileKeyStore:
 
     def _first(self, pool: UserPool, directory: Path) -> _Read:
         try:
-            make_missing(directory, self._recipes(pool))
+            self._make(directory, self._recipes(pool))
             stamp, files = _stamp(directory), files_in(directory)
             return _Read(stamp, files, self._load(files, pool.signing_algorithm))
         except (OSError, UnusableFileError) as error:
@@ -113,6 +114,15 @@ class FileKeyStore:
             )  # the fault says it all
             return _Read(stamp, last.files, last.keys)
         return _Read(stamp, files, last.keys if keys == last.keys else keys)
+
+    def _make(self, directory: Path, recipes: Mapping[str, Callable[[], bytes]]) -> None:
+        """Whatever is missing. Raises ``OSError``, and ``UnusableFileError`` where it may not."""
+        if not self._read_only:
+            make_missing(directory, recipes)
+        elif not recipes.keys() <= (files_in(directory) if directory.is_dir() else {}).keys():
+            raise UnusableFileError(
+                f"there are none in {directory}: a broker makes them at its start"
+            )
 
     def _recipes(self, pool: UserPool) -> Mapping[str, Callable[[], bytes]]:
         """Role -> what makes its first file."""

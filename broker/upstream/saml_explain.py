@@ -51,7 +51,8 @@ def captured_response(text: str) -> str:
 
 
 def explained(party: SamlParty, captured: Captured) -> Iterator[Finding]:
-    """Every step. Raises ``UpstreamError`` when the provider itself cannot be used."""
+    """Every step. Raises ``UpstreamError`` when the provider itself cannot be used, and
+    ``StoreUnavailableError`` when there is something to decrypt and no key to be had."""
     descriptor = party.descriptor()
     request_id = captured.request_id or _stated(captured.encoded, "InResponseTo")
     now = _issued(captured.encoded, party.clock.now()) if captured.at is None else captured.at

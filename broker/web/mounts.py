@@ -1,4 +1,4 @@
-"""What is served at a path: the endpoint, the methods, who reads its answers and who may ask.
+"""What is served at a path: the endpoint, the methods, the form of its errors and who may ask.
 
 The table itself stands in ``broker/app.py``. All that depends on the path alone is derived from its rows,
 also for what is refused before an endpoint runs: an unknown method or host, a body that is too large.

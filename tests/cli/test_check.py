@@ -16,7 +16,8 @@ from lxml import etree
 from broker import wiring
 from broker.cli import main
 from tests.kit.clock import ManualClock
-from tests.kit.metadata_site import MetadataSite
+from tests.kit.folders import everything_in
+from tests.kit.metadata_site import MetadataSite, fetch_as_a_broker
 from tests.kit.saml_crypto import sign
 from tests.kit.saml_idp import SamlIdp
 from tests.kit.saml_keys import KeyPair, key_pair
@@ -231,12 +232,13 @@ def test_what_is_mapped_and_what_is_required(check: Callable[..., Result]) -> No
     assert "the required attribute family_name is not mapped" in result.output
 
 
-def test_a_copy_is_not_taken_for_an_answer(check: Callable[..., Result]) -> None:
+def test_a_copy_is_not_taken_for_an_answer(tmp_path: Path, check: Callable[..., Result]) -> None:
     """The provider's site is asked now, however new the copy of its metadata is."""
     site = MetadataSite(IDP.metadata)
     with served(site) as url:
         details = {"MetadataURL": f"{url}/metadata"}
         first = check(ProviderDetails=details)
+        fetch_as_a_broker(tmp_path / "broker.yaml")
         site.status = "503 Service Unavailable"
         second = check(ProviderDetails=details)
     assert "MetadataURL is http" in first.output
@@ -263,6 +265,23 @@ def test_no_database_is_asked(
     result = check(ProviderDetails={"MetadataURL": "http://127.0.0.1:1/metadata"})
     assert "saml_metadata_unavailable" in result.output
     assert caplog.messages == ["saml_metadata_not_renewed"]
+
+
+def test_it_leaves_everything_as_it_was(tmp_path: Path, check: Callable[..., Result]) -> None:
+    """A configuration is often checked on another machine, or by another user, than it is for."""
+    site = MetadataSite(IDP.metadata)
+    with served(site) as url:
+        result = check(ProviderDetails={"MetadataURL": f"{url}/metadata"})
+    assert (result.exit_code, site.visits) == (0, 1), result.output
+    assert everything_in(tmp_path).keys() == {"broker.yaml"}
+
+
+def test_a_state_directory_that_cannot_be_written_is_none_of_its_business(
+    tmp_path: Path, check: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("BROKER_STATE_DIR", str(tmp_path / "file" / "var"))
+    assert check().exit_code == 0
 
 
 def test_offline_looks_at_the_file_alone(check: Callable[..., Result]) -> None:

@@ -8,15 +8,21 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
+from cryptography import x509
 
 from broker.cli import main
 from broker.model.errors import Reason
 from broker.saml.advice import ADVICE
 from broker.saml.refusal import _PUBLIC
+from tests.kit.folders import everything_in
+from tests.kit.metadata_site import MetadataSite, fetch_as_a_broker
+from tests.kit.saml_crypto import Encryption
 from tests.kit.saml_document import PASSWORD
 from tests.kit.saml_idp import AuthnRequest
 from tests.kit.world import EMAIL_CLAIM, ORIGIN, POOL_ID, World, saml_provider
+from tests.kit.wsgi import served
 
 ASKED = AuthnRequest(
     acs=f"{ORIGIN}/saml2/idpresponse", issuer=f"urn:amazon:cognito:sp:{POOL_ID}", id="_request-1"
@@ -117,6 +123,49 @@ def test_what_the_provider_was_asked_for_is_looked_at(
     refused = explain(encoded, provider="Strict")
     assert Reason.SAML_AUTHN_TOO_OLD in refused.output
     assert Reason.SAML_AUTHN_CONTEXT in refused.output
+
+
+def test_it_leaves_everything_as_it_was(
+    world: World, tmp_path: Path, explain: Callable[..., Result]
+) -> None:
+    before = everything_in(tmp_path)
+    assert explain(world.idp.respond(ASKED, **SAID)).exit_code == 0
+    assert everything_in(tmp_path) == before
+
+
+def test_keys_are_needed_for_what_is_encrypted_alone(
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    explain: Callable[..., Result],
+) -> None:
+    keys = world.broker.issuers.keys.pool_keys(world.broker.pools[POOL_ID])
+    ours = x509.load_pem_x509_certificate(keys.saml_encryption[0].certificate_pem)
+    encrypted = world.idp.respond(ASKED, **SAID, encryption=Encryption(certificate=ours))
+    assert explain(encrypted).exit_code == 0
+    monkeypatch.setenv("BROKER_STATE_DIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("BROKER_CERTS_DIR", str(tmp_path / "elsewhere" / "certs"))
+    assert explain(world.idp.respond(ASKED, **SAID)).exit_code == 0
+    refused = explain(encrypted)
+    assert refused.exit_code == 1
+    assert "the message is encrypted" in refused.output
+    assert "a broker makes them at its start" in refused.output
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_copy_of_metadata_that_the_broker_has_counts(
+    world: World, tmp_path: Path, explain: Callable[..., Result]
+) -> None:
+    config = max(tmp_path.glob("world-*/broker.yaml"), key=lambda p: p.stat().st_mtime_ns)
+    document = yaml.safe_load(config.read_text())
+    encoded = world.idp.respond(ASKED, **SAID)
+    with served(MetadataSite(world.idp.metadata)) as url:
+        details = {"MetadataURL": f"{url}/metadata"}
+        document["UserPools"][0]["IdentityProviders"][0]["ProviderDetails"] = details
+        config.write_text(yaml.safe_dump(document))
+        assert explain(encoded).exit_code == 0
+        fetch_as_a_broker(config)
+    assert explain(encoded).exit_code == 0, "the site is gone"
 
 
 def test_nothing_private_is_printed(world: World, explain: Callable[..., Result]) -> None:

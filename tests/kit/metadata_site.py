@@ -5,8 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
+
+from broker import settings, wiring
+
+
+def fetch_as_a_broker(config: Path) -> None:
+    """Fetch the metadata of a configuration's providers, and leave the copies a broker leaves."""
+    wiring.build(settings.load(config, {})).upkeep["metadata"]()
 
 
 @dataclass
