@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import broker
 from broker.log import TextFormatter
 
 
@@ -26,3 +30,21 @@ def test_values_with_spaces_and_quotes_are_quoted() -> None:
 def test_no_value_reaches_the_terminal_as_a_command(character: str) -> None:
     """A path may hold any of these, and so could forge a line or hide one."""
     assert line(path=f"/{character}[2J").isprintable()
+
+
+def _events() -> Iterator[tuple[str, str]]:
+    """What each call of a logger has for a message, and in which file."""
+    for path in sorted(Path(broker.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name("_log")), args=[ast.Constant(text), *_]
+                ):
+                    yield path.name, text
+
+
+def test_every_record_is_an_event_with_a_name() -> None:
+    """A sentence with values in it can be neither searched for nor counted."""
+    events = list(_events())
+    assert ("user_info.py", "userinfo_failed") in events
+    assert [event for event in events if not event[1].isidentifier()] == []

@@ -145,7 +145,15 @@ class Discovery:
         try:
             return self._url(document, name) or None
         except UpstreamError as error:
-            _log.warning("Provider %s goes without an endpoint: %s", self.provider.name, error)
+            _log.warning(
+                "oidc_endpoint_left_out",
+                extra={
+                    "provider": self.provider.name,
+                    "reason": error.reason.value,
+                    "expected": error.expected,
+                    "received": error.received,
+                },
+            )
             return None
 
 

@@ -93,7 +93,10 @@ def check_answer(party: SamlParty, callback: Callback, pending: PendingSignOut) 
     if codes == [SUCCESS]:
         return True
     # Success may come with PartialLogout below it (SAML core 3.7.3.2).
-    _log.warning("%s did not end every session: %s", party.provider.name, codes[:2])
+    _log.warning(
+        "provider_sign_out_partial",
+        extra={"pool": party.pool.id, "provider": party.provider.name, "status": codes[:2]},
+    )
     return False
 
 

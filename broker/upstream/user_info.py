@@ -52,7 +52,7 @@ class UserInfoRequest:
         return None
 
     def _failed(self, why: str) -> None:
-        _log.warning("The userinfo call of provider %s failed: %s", self.provider.name, why)
+        _log.warning("userinfo_failed", extra={"provider": self.provider.name, "fault": why})
 
 
 UserInfo = Callable[[UserInfoRequest], Mapping[str, Any]]

@@ -127,8 +127,9 @@ def test_an_endpoint_that_no_sign_in_needs_may_be_bad(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert read({**DOCUMENT, "end_session_endpoint": url}) == read(DOCUMENT)
-    assert "Corp" in caplog.text
-    assert "oidc_endpoint_refused" in caplog.text
+    (event,) = (r for r in caplog.records if r.getMessage() == "oidc_endpoint_left_out")
+    assert (event.provider, event.received) == ("Corp", url)
+    assert event.reason == Reason.OIDC_ENDPOINT_REFUSED
 
 
 @pytest.mark.parametrize(
