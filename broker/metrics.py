@@ -1,12 +1,15 @@
 """Numbers for Prometheus, made from the log: what is logged is what is counted.
 
-Every worker counts its own events in files that they share, and one process of its own adds them up and
-answers ``/metrics`` on an address that is not the public one. Labels are names of the configuration and
+Every worker counts its own events in files of a number that is its own while it lives; the next one goes on
+with them, so that there are never more than there were workers at once. One process of its own adds them up
+and answers ``/metrics`` on an address that is not the public one. Labels are names of the configuration and
 reasons, never people.
 """
 
 from __future__ import annotations
 
+import fcntl
+import itertools
 import logging
 import multiprocessing
 import os
@@ -17,6 +20,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 _DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 """prometheus-client reads it when it is imported, which is why it is imported late."""
@@ -48,6 +56,7 @@ def exposed(listener: MetricsListener | None) -> Iterator[None]:
     try:
         yield
     finally:
+        del os.environ[_DIRECTORY]
         process.terminate()
         process.join()
         shutil.rmtree(directory, ignore_errors=True)
@@ -58,10 +67,9 @@ def _answer(listener: MetricsListener) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     from prometheus_client import CollectorRegistry, start_http_server
-    from prometheus_client.multiprocess import MultiProcessCollector
 
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no annotations
+    registry.register(_OfTheLiving(Path(os.environ[_DIRECTORY])))
     start_http_server(listener.port, listener.host, registry)
     threading.Event().wait()
 
@@ -69,8 +77,65 @@ def _answer(listener: MetricsListener) -> None:
 def count_events() -> None:
     """Begin to count, in a worker: after the fork, before the first request."""
     if _DIRECTORY in os.environ:
+        _count_in_files_of(_number(Path(os.environ[_DIRECTORY])))
         logging.getLogger().addHandler(EventCounter())
         logging.getLogger(_CERTIFICATES).setLevel(logging.DEBUG)
+
+
+def _count_in_files_of(number: int) -> None:
+    """As prometheus-client offers for workers that have numbers; otherwise it takes the process id."""
+    from prometheus_client import values
+
+    _forget(number)
+    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: number)  # type: ignore[no-untyped-call]  # it has no annotations
+
+
+_held: list[IO[bytes]] = []
+"""The lock of this process: the system takes it away when the process ends, however it does."""
+
+
+def _number(directory: Path) -> int:
+    """The lowest number that no living worker has; it is this one's until the process ends."""
+    numbers = ((n, _locked(directory / f"{n}.lock")) for n in itertools.count())
+    number, lock = next((number, lock) for number, lock in numbers if lock is not None)
+    _held.append(lock)
+    return number
+
+
+def _locked(path: Path) -> IO[bytes] | None:
+    """The file, locked for as long as it is open; None if another process holds it."""
+    lock = path.open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
+
+
+def _forget(number: int) -> None:
+    """What a worker knew of the present dies with it; what it counted stays."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(number)  # type: ignore[no-untyped-call]  # it has no annotations
+
+
+@dataclass(frozen=True, slots=True)
+class _OfTheLiving:
+    """Adds up the files, after the gauges of workers that have ended were taken out of them."""
+
+    directory: Path
+
+    def collect(self) -> list[Metric]:
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        for path in self.directory.glob("*.lock"):
+            lock = _locked(path)
+            if lock is not None:
+                with lock:  # and so no new worker can begin to use the number
+                    _forget(int(path.stem))
+        everything = MultiProcessCollector(None, str(self.directory))  # type: ignore[no-untyped-call]  # it has no annotations
+        return list(everything.collect())  # type: ignore[no-untyped-call]  # it has no annotations
 
 
 class EventCounter(logging.Handler):
@@ -104,10 +169,17 @@ class EventCounter(logging.Handler):
             "broker_saml_certificate_days_left",
             "Days until the last signing certificate of a SAML provider expires.",
             ("pool", "provider"),
-            multiprocess_mode="mostrecent",
+            multiprocess_mode="livemostrecent",
         )
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Whatever goes wrong here is no business of the request that was logged."""
+        try:
+            self._count(record)
+        except Exception:  # noqa: BLE001  # as every handler of the standard library does
+            self.handleError(record)
+
+    def _count(self, record: logging.LogRecord) -> None:
         event = record.getMessage()
         if event in self._attempts:
             self._attempts[event].labels(*(_text(record, name) for name in _ATTEMPT)).inc()

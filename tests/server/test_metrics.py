@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from broker.metrics import EventCounter
 from tests.kit.servers import free_port, wait_until
 from tests.kit.serving import Serving, serving
+from tests.kit.world import WEB
 from tests.server.test_serve import document
+
+SIGN_IN = (
+    "/oauth2/authorize?client_id=web&response_type=code&scope=openid"
+    "&redirect_uri=https://app.example.test/callback&code_challenge_method=S256"
+    f"&code_challenge={'a' * 43}"
+)
 
 
 @pytest.fixture
@@ -62,12 +72,7 @@ def test_refusals_are_added_up_over_the_workers(counted: tuple[Serving, int]) ->
 
 def test_certificates_are_told_by_their_days(counted: tuple[Serving, int]) -> None:
     process, port = counted
-    sign_in = (
-        "/oauth2/authorize?client_id=web&response_type=code&scope=openid"
-        "&redirect_uri=https://app.example.test/callback&code_challenge_method=S256"
-        f"&code_challenge={'a' * 43}"
-    )
-    assert process.get(sign_in).status == 302
+    assert process.get(SIGN_IN).status == 302
 
     def is_told() -> None:
         text = read(port)
@@ -76,14 +81,59 @@ def test_certificates_are_told_by_their_days(counted: tuple[Serving, int]) -> No
     wait_until(is_told, "the days")
 
 
+def test_workers_that_are_replaced_leave_their_counts_and_nothing_else(
+    tmp_path: Path, certs: Path
+) -> None:
+    """After each reload: the same files or fewer, the counts kept, a provider that is gone gone."""
+    port, metrics = free_port(), free_port()
+    config = document(port)
+    (provider,) = config["UserPools"][0]["IdentityProviders"]
+    with serving(
+        tmp_path,
+        config,
+        certs=certs,
+        port=port,
+        workers=2,
+        options=("--metrics-port", str(metrics)),
+        environ={"TMPDIR": str(tmp_path)},
+    ) as process:
+        (folder,) = tmp_path.glob("broker-metrics-*")
+        for reload in range(1, 4):
+            assert process.get("/oauth2/authorize?client_id=nobody").status == 302
+            name = f"Corp{reload}"
+            provider["ProviderName"] = name
+            config["UserPools"][0]["UserPoolClients"] = [
+                {**WEB, "AllowedOAuthScopes": ["openid"], "SupportedIdentityProviders": [name]}
+            ]
+            process.write_config(config)
+            process.signal(signal.SIGHUP)
+
+            def is_replaced(name: str = name, reload: int = reload) -> None:
+                process.get(SIGN_IN)
+                text = read(metrics)
+                assert re.findall(r'certificate_days_left\{.*provider="(\w+)"\}', text) == [name]
+                counted = re.findall(
+                    r"^broker_requests_refused_total.* (\d+)\.0$", text, re.MULTILINE
+                )
+                assert sum(map(int, counted)) == reload, text
+
+            wait_until(is_replaced, "the new workers")
+        assert len(list(folder.glob("counter_*.db"))) <= 4
+        assert len(list(folder.glob("gauge_*.db"))) <= 2
+
+
+def test_a_fault_of_the_metrics_reaches_no_request(capsys: pytest.CaptureFixture[str]) -> None:
+    counter = EventCounter()
+    counter.handle(logging.makeLogRecord({"msg": "saml_certificate", "days_left": "many"}))
+    assert "could not convert string to float: 'many'" in capsys.readouterr().err
+
+
 def test_the_public_listener_has_no_metrics(counted: tuple[Serving, int]) -> None:
     process, _ = counted
     assert process.get("/metrics").status == 404
 
 
 def test_nothing_is_left_when_it_ends(counted: tuple[Serving, int]) -> None:
-    import signal
-
     process, port = counted
     process.signal(signal.SIGTERM)
     assert process.process.wait(timeout=30) == 0
