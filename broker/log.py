@@ -23,7 +23,7 @@ def configure(style: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    for chatty in ("httpx2", "httpcore2", "saml2", "alembic"):
+    for chatty in ("httpx2", "httpcore2", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

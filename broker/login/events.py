@@ -24,7 +24,6 @@ class Step(StrEnum):
     CALLBACK = "callback"
     IDENTITY = "identity"
     USER = "user"
-    SESSION = "session"
     SIGN_OUT = "sign_out"
 
     @property

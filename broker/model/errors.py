@@ -95,7 +95,6 @@ class Reason(StrEnum):
 
     # The delivery itself, before any message is read.
     TRANSACTION_UNKNOWN = "transaction_unknown"
-    TRANSACTION_EXPIRED = "transaction_expired"
     PARAMETER_MISSING = "parameter_missing"
     PARAMETER_REPEATED = "parameter_repeated"
     ANSWER_MISPLACED = "answer_misplaced"
@@ -111,7 +110,6 @@ class Reason(StrEnum):
     USERNAME_INVALID = "username_invalid"
     USERNAME_TAKEN = "username_taken"
     USER_DISABLED = "user_disabled"
-    TRIGGER_FAILED = "trigger_failed"
 
     # A SAML Response: the document, its signatures, its encryption, then the rules of the profile.
     SAML_RESPONSE_TOO_LARGE = "saml_response_too_large"

@@ -28,12 +28,10 @@ class Settings:
 
     pools: Mapping[str, UserPool]
     """By id, in file order."""
-    config_path: Path
     state_dir: Path
     certs_dir: Path
     database_url: str = field(repr=False)
     redis_url: str | None = field(repr=False)
-    base_domain: str
     proxy_hops: int
     log_format: str
     """``json`` or ``text``."""
@@ -54,12 +52,10 @@ def load(path: Path, environ: Mapping[str, str], *, port: int = 8080) -> Setting
         raise ConfigurationError(tuple(reading.faults))
     return Settings(
         pools=found,
-        config_path=config_path,
         state_dir=surroundings.state_dir,
         certs_dir=surroundings.certs_dir,
         database_url=surroundings.database_url,
         redis_url=surroundings.redis_url,
-        base_domain=surroundings.base_domain,
         proxy_hops=surroundings.proxy_hops,
         log_format=surroundings.log_format,
         warnings=tuple(reading.warnings),

@@ -164,7 +164,6 @@ class PageError(StrEnum):
     SIGN_IN_UNKNOWN = "sign_in_unknown"
     INVALID_ANSWER = "invalid_answer"
     SIGN_OUT_REFUSED = "sign_out_refused"
-    PROVIDER_UNAVAILABLE = "provider_unavailable"
     UNAVAILABLE = "unavailable"
     TOO_LARGE = "too_large"
     NOT_FOUND = "not_found"
@@ -174,10 +173,11 @@ class PageError(StrEnum):
     @property
     def advice(self) -> str:
         """What the person can do: wait for what is down, or start again what ended here."""
-        if self in {PageError.PROVIDER_UNAVAILABLE, PageError.UNAVAILABLE}:
-            return "error.try_later"
-        signing_out = self is PageError.SIGN_OUT_REFUSED
-        return "error.sign_out_again" if signing_out else "error.start_again"
+        others = {
+            PageError.UNAVAILABLE: "error.try_later",
+            PageError.SIGN_OUT_REFUSED: "error.sign_out_again",
+        }
+        return others.get(self, "error.start_again")
 
 
 def error_page(

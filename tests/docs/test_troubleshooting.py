@@ -87,6 +87,15 @@ def test_every_reason_of_a_refused_sign_in_has_a_row() -> None:
     assert {reason.value for reason in Reason} - {row["reason"] for row in _rows()} == set()
 
 
+def test_every_reason_of_a_refused_sign_in_can_be_given() -> None:
+    """By its name, elsewhere than as the key of a table that says more of it."""
+    trees = [ast.parse(p.read_text("utf-8")) for p in (_ROOT / "broker").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    keys = {id(key) for node in nodes if isinstance(node, ast.Dict) for key in node.keys}
+    given = {ast.unparse(n) for n in nodes if isinstance(n, ast.Attribute) and id(n) not in keys}
+    assert [reason for reason in Reason if f"Reason.{reason.name}" not in given] == []
+
+
 def test_every_reason_of_a_refused_request_has_a_row() -> None:
     assert (_request_reasons() | _BY_TABLE) - {row["reason"] for row in _rows()} == set()
 

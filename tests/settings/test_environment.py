@@ -17,12 +17,11 @@ def settings_with(folder: Path, **environ: str) -> Settings:
 
 def test_defaults(tmp_path: Path) -> None:
     settings = settings_with(tmp_path)
-    assert settings.config_path == tmp_path / "broker.yaml"
     assert settings.state_dir == tmp_path / "var"
     assert settings.certs_dir == tmp_path / "var" / "certs"
     assert settings.database_url == f"sqlite:///{tmp_path}/var/broker.db"
     assert settings.redis_url is None
-    assert (settings.base_domain, settings.proxy_hops) == ("localhost:8080", 0)
+    assert settings.proxy_hops == 0
     assert settings.log_format == "json"  # the tests have no terminal
     assert not settings.state_dir.exists()
 
@@ -39,14 +38,13 @@ def test_what_is_set_is_taken(tmp_path: Path) -> None:
         BROKER_CERTS_DIR="/etc/broker",
         BROKER_DATABASE_URL="postgresql://u:p@db/broker",
         BROKER_REDIS_URL="rediss://cache:6379/0",
-        BROKER_BASE_DOMAIN="auth.example.com",
         BROKER_PROXY_HOPS="2",
         BROKER_LOG="text",
     )
     assert settings.certs_dir == Path("/etc/broker")
     assert settings.database_url == "postgresql://u:p@db/broker"
     assert settings.redis_url == "rediss://cache:6379/0"
-    assert (settings.base_domain, settings.proxy_hops) == ("auth.example.com", 2)
+    assert settings.proxy_hops == 2
     assert settings.log_format == "text"
 
 

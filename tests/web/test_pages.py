@@ -168,7 +168,6 @@ def test_the_page_for_a_foreign_redirect_uri_says_what_is_wrong() -> None:
 @pytest.mark.parametrize("kind", PageError)
 def test_an_error_page_says_what_to_do(kind: PageError) -> None:
     advice = {
-        PageError.PROVIDER_UNAVAILABLE: "error.try_later",
         PageError.UNAVAILABLE: "error.try_later",
         PageError.SIGN_OUT_REFUSED: "error.sign_out_again",
     }.get(kind, "error.start_again")
