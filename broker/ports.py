@@ -273,7 +273,10 @@ class Upstream(Protocol):
         Raises ``UpstreamError`` when the provider cannot be used (no metadata, no keys)."""
 
     def complete(self, callback: Callback, transaction: Transaction) -> ExternalIdentity:
-        """Check everything about the answer. Raises ``UpstreamError``, never anything else."""
+        """Check everything about the answer.
+
+        Raises ``UpstreamError`` for whatever the provider or the sender did, and
+        ``StoreUnavailableError`` when nobody can say whether the answer was used before."""
 
 
 @runtime_checkable

@@ -64,6 +64,14 @@ def test_every_part_of_the_code_is_under_every_contract() -> None:
         assert not named & _AT_HOME[name], name
 
 
+def test_the_tour_has_the_layers_of_the_contract() -> None:
+    (layers,) = (
+        c["layers"] for c in _PROJECT["tool"]["importlinter"]["contracts"] if "layers" in c
+    )
+    tour = (_ROOT / "docs" / "architecture.md").read_text("utf-8")
+    assert "```\n" + "\n".join(layers) + "\n```" in tour
+
+
 def test_what_is_imported_is_declared_and_what_is_declared_imported() -> None:
     """A library that only another one needs may go with that one's next release."""
     top = {name.partition(".")[0] for name in _imported(_BROKER)}

@@ -146,7 +146,8 @@ class LoginFlow:
     ) -> tuple[dict[str, str], LoginSession]:
         """Check the provider's answer and turn it into a user, a session and the app's answer.
 
-        Raises ``SignInRefusedError`` with the transaction, so that the app can be told.
+        Raises ``SignInRefusedError`` with the transaction, so that the app can be told, and
+        ``OAuthError`` when the app may not have the answer it asked for.
         """
         step = Step.IDENTITY
         try:

@@ -1,7 +1,7 @@
 """What a refusal is made of: a wire code, one public sentence, and a stable reason for the log.
 
-Owns the vocabulary. Whether a refusal becomes JSON, a redirect or a page is decided in
-``web/errors.py`` alone; which rule was broken is decided where the rule stands.
+Owns the vocabulary. Whether a refusal becomes JSON, a redirect or a page is for ``web/errors.py``;
+which rule was broken is decided where the rule stands.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """One login as data, from the app's request to the identity that came back.
 
 The types are in the order a login meets them. Two of them are proofs: a ``ClientRedirect`` is
-made only by ``oauth.authorization_request.verify_redirect``, and an ``ExternalIdentity`` only by
-an upstream connector that has checked everything there is to check.
+made only by ``oauth.authorization_request.verify_redirect`` (and by reading back a ``Transaction`` that
+one was put into), and an ``ExternalIdentity`` only by an upstream connector that has checked everything
+there is to check.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ class ResponseMode(StrEnum):
 class ClientRedirect:
     """A redirect URI proven to be registered for the client: the only way back to an app.
 
-    Made by ``oauth.authorization_request.verify_redirect`` alone, so an open redirect needs a type
-    error first. ``state`` goes back byte for byte; ``issuer`` is the ``iss`` of RFC 9207.
+    Made by ``oauth.authorization_request.verify_redirect``, and by reading back what that made, so an
+    open redirect needs a type error first. ``state`` goes back byte for byte; ``issuer`` is the ``iss``
+    of RFC 9207.
     """
 
     client_id: str

@@ -1,7 +1,7 @@
-"""Where a refusal lands: a redirect to the app, a page, or JSON. Decided here and nowhere else.
+"""Where a refusal lands: a redirect to the app, a page, or JSON.
 
 Rules raise what is wrong (``OAuthError``, ``UpstreamError``); whether the way back to an app is proven,
-and what kind of caller is asking, decides the form.
+and what kind of caller is asking, decides the form. That of the Cognito API is in ``api_wire.py``.
 """
 
 from __future__ import annotations

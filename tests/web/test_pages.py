@@ -122,7 +122,8 @@ def test_a_page_refers_to_nothing_elsewhere(name: str) -> None:
 @every_language
 @every_page
 def test_a_page_is_whole_in_every_language(name: str, code: str) -> None:
-    """One heading, which is the title; no element left open; no placeholder left unfilled."""
+    """One heading, which is the title, after what is wrong; no element left open; no placeholder
+    left unfilled."""
     response = PAGES[name](LANGUAGES[code])
     page = Parsed(response)
     assert page.all("html") == [{"lang": code, "dir": LANGUAGES[code].direction}]
@@ -130,7 +131,8 @@ def test_a_page_is_whole_in_every_language(name: str, code: str) -> None:
     assert page.open == []
     html = response.get_data(as_text=True)
     (title,), (heading,) = (re.findall(rf"<{tag}>(.+?)</{tag}>", html) for tag in ("title", "h1"))
-    assert title == heading
+    problem = LANGUAGES[code].texts["login.email_problem"] + " - "
+    assert title == (problem if name in {"login-invalid", "login-unknown"} else "") + heading
     assert not re.search(r"[{}]", page.text)
     identifiers = [a["id"] for _, a in page.elements if "id" in a]
     assert len(set(identifiers)) == len(identifiers)

@@ -241,6 +241,7 @@ def test_the_sign_in_page_has_names_and_landmarks(chromium: Browser, site: str) 
 def test_a_problem_is_announced_and_belongs_to_the_box(chromium: Browser, site: str) -> None:
     page, _ = _open(chromium)
     page.goto(f"{site}/login-unknown/en")
+    expect(page).to_have_title("Check the email address - Sign in")
     box = page.get_by_role("textbox", name="Email address", exact=True)
     expect(page.get_by_role("alert")).to_contain_text("No sign-in is set up")
     expect(box).to_have_accessible_description(re.compile("No sign-in is set up"))
