@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.login import AuthorizationRequest, LoginSession
 from broker.model.pool import AppClient, UserPool
 from broker.model.tokens import Authorization, AuthorizationCode
@@ -91,5 +91,5 @@ class Answers:
         }
 
 
-def _access_denied(reason: str) -> OAuthError:
+def _access_denied(reason: RequestReason) -> OAuthError:
     return OAuthError(ErrorCode.ACCESS_DENIED, "The user is disabled.", reason=reason)

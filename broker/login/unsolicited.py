@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.parameters import Parameters
 from broker.model.pool import IdentityProvider, SamlSettings, UserPool
 
@@ -31,7 +31,9 @@ def relayed_parameters(relay_state: str | None) -> Parameters | None:
         params = Parameters.parse(text)
     except ValueError as error:
         raise OAuthError(
-            ErrorCode.INVALID_REQUEST, "Required parameters missing", reason="relay_state_malformed"
+            ErrorCode.INVALID_REQUEST,
+            "Required parameters missing",
+            reason=RequestReason.RELAY_STATE_MALFORMED,
         ) from error
     if not _TELLING & params.values.keys():
         return None
@@ -65,6 +67,6 @@ def unsolicited_provider(named: str | None, pool: UserPool) -> IdentityProvider:
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,
             "The RelayState must name, as identity_provider, a SAML provider with IDPInit on.",
-            reason="unsolicited_provider",
+            reason=RequestReason.UNSOLICITED_PROVIDER,
         )
     return provider

@@ -43,14 +43,14 @@ class OAuthError(Exception):
     """A request that breaks an OAuth rule.
 
     ``description`` is one public sentence that tells the app's developer what to change.
-    ``reason`` is the stable code of the rule, for the log; it never reaches the wire.
+    ``reason`` names the rule, for the log; it never reaches the wire.
     """
 
-    def __init__(self, code: ErrorCode, description: str = "", *, reason: str = "") -> None:
+    def __init__(self, code: ErrorCode, description: str = "", *, reason: RequestReason) -> None:
         super().__init__(f"{code}: {description}")
         self.code = code
         self.description = public_sentence(description)
-        self.reason = reason or str(code)
+        self.reason = reason
 
 
 class UpstreamError(Exception):
@@ -88,6 +88,79 @@ class ConfigurationError(Exception):
 
 class StoreUnavailableError(Exception):
     """A store did not answer in time. The request fails closed with 503 and ``Retry-After``."""
+
+
+class RequestReason(StrEnum):
+    """Why a request was refused. Stable: each has its row in ``docs/troubleshooting.md``."""
+
+    # The parameters of a request, whatever it asks for.
+    INVALID_REQUEST = "invalid_request"
+    PARAMETER_MISSING = "parameter_missing"
+    PARAMETER_REPEATED = "parameter_repeated"
+    PARAMETER_ENCODING = "parameter_encoding"
+    REQUEST_TOO_LONG = "request_too_long"
+
+    # An app asks for a sign-in.
+    REDIRECT_MISMATCH = "redirect_mismatch"
+    RESPONSE_TYPE_MISSING = "response_type_missing"
+    UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
+    RESPONSE_MODE_UNSUPPORTED = "response_mode_unsupported"
+    UNAUTHORIZED_CLIENT = "unauthorized_client"
+    INVALID_SCOPE = "invalid_scope"
+    PKCE_REQUIRED = "pkce_required"
+    PKCE_METHOD = "pkce_method"
+    PKCE_CHALLENGE = "pkce_challenge"
+    PROMPT_COMBINED = "prompt_combined"
+    LOGIN_HINT_INVALID = "login_hint_invalid"
+    MAX_AGE_INVALID = "max_age_invalid"
+    RESOURCE_INVALID = "resource_invalid"
+    PROVIDER_UNKNOWN = "provider_unknown"
+    LOGIN_REQUIRED = "login_required"
+    REQUEST_NOT_SUPPORTED = "request_not_supported"
+    REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
+    REGISTRATION_NOT_SUPPORTED = "registration_not_supported"
+
+    # A sign-in that began at the provider.
+    RELAY_STATE_MALFORMED = "relay_state_malformed"
+    UNSOLICITED_PROVIDER = "unsolicited_provider"
+
+    # A client says who it is.
+    CLIENT_ID_MISSING = "client_id_missing"
+    CLIENT_AUTH_TWICE = "client_auth_twice"
+    CLIENT_ID_DIFFERS = "client_id_differs"
+    INVALID_CLIENT = "invalid_client"
+
+    # A grant for tokens.
+    UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
+    CODE_UNKNOWN = "code_unknown"
+    CODE_REUSED = "code_reused"
+    CODE_OF_OTHER_CLIENT = "code_of_other_client"
+    CODE_REVOKED = "code_revoked"
+    REDIRECT_URI_DIFFERS = "redirect_uri_differs"
+    PKCE_VERIFIER = "pkce_verifier"
+    PKCE_UNEXPECTED_VERIFIER = "pkce_unexpected_verifier"
+    ATTRIBUTES_NOT_READABLE = "attributes_not_readable"
+    REFRESH_TOKEN_UNKNOWN = "refresh_token_unknown"
+    REFRESH_TOKEN_EXPIRED = "refresh_token_expired"
+    REFRESH_TOKEN_REVOKED = "refresh_token_revoked"
+    REFRESH_TOKEN_REUSED = "refresh_token_reused"
+
+    # The user that a token is, or would be, of.
+    USER_UNKNOWN = "user_unknown"
+    USER_DISABLED = "user_disabled"
+    PROVIDER_GONE = "provider_gone"
+
+    # A token is shown, or is to be revoked.
+    ACCESS_TOKEN_EXPIRED = "access_token_expired"
+    ACCESS_TOKEN_REVOKED = "access_token_revoked"
+    TOKEN_NOT_OURS = "token_not_ours"
+    CLIENT_DISABLED = "client_disabled"
+    OPENID_MISSING = "openid_missing"
+    REVOCATION_OFF = "revocation_off"
+    UNSUPPORTED_TOKEN_TYPE = "unsupported_token_type"
+
+    # An app signs somebody out.
+    LOGOUT_URI_UNREGISTERED = "logout_uri_unregistered"
 
 
 class Reason(StrEnum):

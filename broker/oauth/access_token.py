@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from broker.model.errors import RequestReason
 from broker.model.login import UserProfile
 from broker.model.pool import AppClient, UserPool
 from broker.model.tokens import Claims
@@ -38,7 +39,7 @@ class AccessTokens:
         claims = self.issuers.of(pool).verify_access_token(token)
         client = pool.clients.get(str(claims.get("client_id")))
         if client is None or not client.oauth_enabled:
-            raise invalid_token("client_disabled")
+            raise invalid_token(RequestReason.CLIENT_DISABLED)
         family = str(claims.get("origin_jti") or claims.get("event_id"))
         return LiveToken(
             user=self._user(pool, claims, family),
@@ -53,10 +54,10 @@ class AccessTokens:
             None if holder is None else holder.user,
             pool,
             invalid_token,
-            shown=Issued(at=_issued_at(claims), reason="access_token_revoked"),
+            shown=Issued(at=_issued_at(claims), reason=RequestReason.ACCESS_TOKEN_REVOKED),
         )
         if holder is None or holder.revoked:
-            raise invalid_token("access_token_revoked")
+            raise invalid_token(RequestReason.ACCESS_TOKEN_REVOKED)
         return user
 
 

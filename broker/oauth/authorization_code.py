@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.pool import AppClient, Flow, UserPool
 from broker.model.tokens import (
     CODE_SECONDS,
@@ -57,6 +57,7 @@ class AuthorizationCodeGrant:
             raise OAuthError(
                 ErrorCode.UNAUTHORIZED_CLIENT,
                 "The client does not allow the code flow; add it to AllowedOAuthFlows.",
+                reason=RequestReason.UNAUTHORIZED_CLIENT,
             )
         value = _required("code", request.code)
         redirect_uri = _required("redirect_uri", request.redirect_uri or default_redirect(client))
@@ -72,7 +73,7 @@ class AuthorizationCodeGrant:
             self.directory.by_sub(pool.id, code.sub),
             pool,
             _invalid_grant,
-            shown=Issued(at=code.issued_at, reason="code_revoked"),
+            shown=Issued(at=code.issued_at, reason=RequestReason.CODE_REVOKED),
         )
         return Authorization(
             client=client,
@@ -92,13 +93,13 @@ class AuthorizationCodeGrant:
         """
         spent = self.codes.spend(pool.id, Kind.CODE, value, remember=CODE_SECONDS)
         if spent is None:
-            raise _invalid_grant("code_unknown")
+            raise _invalid_grant(RequestReason.CODE_UNKNOWN)
         code = _decode(spent.value)
         if not spent.first:
             # Somebody holds a copy: what the first use issued dies, also while it is being issued.
             self.refresh_tokens.revoke(pool, code.origin_jti)
             _log.warning("code_reused", extra={"pool": pool.id, "client": code.client_id})
-            raise _invalid_grant("code_reused")
+            raise _invalid_grant(RequestReason.CODE_REUSED)
         return code
 
 
@@ -107,7 +108,7 @@ def _required(name: str, value: str | None) -> str:
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,
             f"The parameter {name} is missing.",
-            reason="parameter_missing",
+            reason=RequestReason.PARAMETER_MISSING,
         )
     return value
 
@@ -115,11 +116,13 @@ def _required(name: str, value: str | None) -> str:
 def _check_binding(code: AuthorizationCode, client: AppClient, redirect_uri: str) -> None:
     """RFC 6749 4.1.3: issued to this client, for this very redirect URI."""
     if code.client_id != client.id:
-        raise _invalid_grant("code_of_other_client")
+        raise _invalid_grant(RequestReason.CODE_OF_OTHER_CLIENT)
     if code.redirect_uri != redirect_uri:
         # The code and text Cognito uses here, where RFC 6749 would say invalid_grant.
         raise OAuthError(
-            ErrorCode.UNAUTHORIZED_CLIENT, "invalid_redirect", reason="redirect_uri_differs"
+            ErrorCode.UNAUTHORIZED_CLIENT,
+            "invalid_redirect",
+            reason=RequestReason.REDIRECT_URI_DIFFERS,
         )
 
 
@@ -127,17 +130,17 @@ def _check_verifier(code: AuthorizationCode, verifier: str | None) -> None:
     """RFC 7636 4.6. A verifier without a challenge is a downgrade and refused as well."""
     if code.code_challenge is None:
         if verifier is not None:
-            raise _invalid_grant("pkce_unexpected_verifier")
+            raise _invalid_grant(RequestReason.PKCE_UNEXPECTED_VERIFIER)
         return
     if verifier is None or not _VERIFIER.fullmatch(verifier):
-        raise _invalid_grant("pkce_verifier")
+        raise _invalid_grant(RequestReason.PKCE_VERIFIER)
     digest = hashlib.sha256(verifier.encode("ascii")).digest()
     challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
     if not hmac.compare_digest(challenge, code.code_challenge):
-        raise _invalid_grant("pkce_verifier")
+        raise _invalid_grant(RequestReason.PKCE_VERIFIER)
 
 
-def _invalid_grant(reason: str) -> OAuthError:
+def _invalid_grant(reason: RequestReason) -> OAuthError:
     return OAuthError(
         ErrorCode.INVALID_GRANT,
         "The code is unknown, expired, used or revoked, or the code_verifier does not match.",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.login import AuthorizationRequest, ClientRedirect, ResponseMode
 from broker.model.parameters import Parameters
 from broker.model.pool import AppClient, Flow, UserPool
@@ -24,9 +24,15 @@ _KNOWN = (
     "request_uri", "registration",
 )  # fmt: skip
 _UNSUPPORTED = {
-    "request": ErrorCode.REQUEST_NOT_SUPPORTED,
-    "request_uri": ErrorCode.REQUEST_URI_NOT_SUPPORTED,
-    "registration": ErrorCode.REGISTRATION_NOT_SUPPORTED,
+    "request": (ErrorCode.REQUEST_NOT_SUPPORTED, RequestReason.REQUEST_NOT_SUPPORTED),
+    "request_uri": (
+        ErrorCode.REQUEST_URI_NOT_SUPPORTED,
+        RequestReason.REQUEST_URI_NOT_SUPPORTED,
+    ),
+    "registration": (
+        ErrorCode.REGISTRATION_NOT_SUPPORTED,
+        RequestReason.REGISTRATION_NOT_SUPPORTED,
+    ),
 }
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _RESOURCE = re.compile(r"[\x21-\x7e]{1,2048}")
@@ -56,6 +62,7 @@ def verify_redirect(params: Parameters, pool: UserPool) -> tuple[AppClient, Clie
         raise OAuthError(
             ErrorCode.REDIRECT_MISMATCH,
             "The client is unknown or the redirect_uri is not one of its callback URLs.",
+            reason=RequestReason.REDIRECT_MISMATCH,
         )
     redirect = ClientRedirect(
         client_id=client.id,
@@ -96,10 +103,8 @@ def refuse_repeated(params: Parameters, names: tuple[str, ...]) -> None:
     """RFC 6749 3.1: parameters MUST NOT be included more than once. Unknown ones are ignored."""
     name = params.first_repeated(names)
     if name is not None:
-        raise OAuthError(
-            ErrorCode.INVALID_REQUEST,
-            f"The parameter {name} was sent more than once.",
-            reason="parameter_repeated",
+        raise _invalid(
+            f"The parameter {name} was sent more than once.", RequestReason.PARAMETER_REPEATED
         )
 
 
@@ -108,19 +113,14 @@ def refuse_other_encodings(params: Parameters, names: tuple[str, ...]) -> None:
     for name in names:
         value = params.get(name)
         if value is not None and not value.isascii() and not _is_unicode(value):
-            raise OAuthError(
-                ErrorCode.INVALID_REQUEST,
-                f"The parameter {name} is not UTF-8.",
-                reason="parameter_encoding",
-            )
+            raise _invalid(f"The parameter {name} is not UTF-8.", RequestReason.PARAMETER_ENCODING)
 
 
 def refuse_too_much(params: Parameters, names: tuple[str, ...]) -> None:
     if sum(len(params.get(name) or "") for name in names) > MAX_CHARACTERS:
-        raise OAuthError(
-            ErrorCode.INVALID_REQUEST,
+        raise _invalid(
             f"The parameters have more than {MAX_CHARACTERS} characters together.",
-            reason="request_too_long",
+            RequestReason.REQUEST_TOO_LONG,
         )
 
 
@@ -130,12 +130,11 @@ def _is_unicode(value: str) -> bool:
 
 
 def _required(params: Parameters, name: str) -> str:
-    value = params.get(name)
+    value, missing = params.get(name), RequestReason.PARAMETER_MISSING
     if value is None or name in params.repeated:
-        raise OAuthError(
-            ErrorCode.INVALID_REQUEST,
+        raise _invalid(
             "Required parameters missing",
-            reason="parameter_missing" if value is None else "parameter_repeated",
+            missing if value is None else RequestReason.PARAMETER_REPEATED,
         )
     return value
 
@@ -162,37 +161,38 @@ def _check_response_mode(params: Parameters, response_type: str) -> None:
     if mode is None or mode in ("fragment", "form_post"):
         return
     if mode != "query" or response_type == "token":
-        raise OAuthError(
-            ErrorCode.INVALID_REQUEST,
+        raise _invalid(
             "The response_mode is not supported for this response_type.",
-            reason="response_mode_unsupported",
+            RequestReason.RESPONSE_MODE_UNSUPPORTED,
         )
 
 
 def _refuse_request_objects(params: Parameters) -> None:
     """OIDC Core 6: a request object that is not supported must be refused, never ignored."""
-    for name, code in _UNSUPPORTED.items():
+    for name, (code, reason) in _UNSUPPORTED.items():
         if params.get(name) is not None:
-            raise OAuthError(code, f"The parameter {name} is not supported; send plain parameters.")
+            description = f"The parameter {name} is not supported; send plain parameters."
+            raise OAuthError(code, description, reason=reason)
 
 
 def _response_type(params: Parameters, client: AppClient) -> str:
     value = params.get("response_type")
     if value is None:
-        raise OAuthError(
-            ErrorCode.INVALID_REQUEST,
-            "The parameter response_type is missing; use code.",
-            reason="response_type_missing",
+        raise _invalid(
+            "The parameter response_type is missing; use code.", RequestReason.RESPONSE_TYPE_MISSING
         )
     flow = _FLOWS.get(value)
     if flow is None:
         raise OAuthError(
-            ErrorCode.UNSUPPORTED_RESPONSE_TYPE, "The response_type must be code or token."
+            ErrorCode.UNSUPPORTED_RESPONSE_TYPE,
+            "The response_type must be code or token.",
+            reason=RequestReason.UNSUPPORTED_RESPONSE_TYPE,
         )
     if not client.allows(flow):
         raise OAuthError(
             ErrorCode.UNAUTHORIZED_CLIENT,
             f"The client does not allow the {flow} flow; add it to AllowedOAuthFlows.",
+            reason=RequestReason.UNAUTHORIZED_CLIENT,
         )
     return value
 
@@ -202,18 +202,22 @@ def _code_challenge(params: Parameters, client: AppClient, response_type: str) -
     challenge, method = params.get("code_challenge"), params.get("code_challenge_method")
     if challenge is None and method is None:
         if client.require_pkce and response_type == "code":
-            raise _pkce_fault("This client must use PKCE; send code_challenge.", "pkce_required")
+            raise _invalid(
+                "This client must use PKCE; send code_challenge.", RequestReason.PKCE_REQUIRED
+            )
         return None
     if method != "S256":
-        raise _pkce_fault("The code_challenge_method must be S256.", "pkce_method")
+        raise _invalid("The code_challenge_method must be S256.", RequestReason.PKCE_METHOD)
     if challenge is None or not _CHALLENGE.fullmatch(challenge):
-        raise _pkce_fault(
-            "The code_challenge must be 43 base64url characters of a SHA-256.", "pkce_challenge"
+        raise _invalid(
+            "The code_challenge must be 43 base64url characters of a SHA-256.",
+            RequestReason.PKCE_CHALLENGE,
         )
     return challenge
 
 
-def _pkce_fault(description: str, reason: str) -> OAuthError:
+def _invalid(description: str, reason: RequestReason) -> OAuthError:
+    """RFC 6749 4.1.2.1."""
     return OAuthError(ErrorCode.INVALID_REQUEST, description, reason=reason)
 
 
@@ -225,10 +229,9 @@ def _provider(params: Parameters, pool: UserPool, client: AppClient) -> str | No
     named = None if name is None else pool.providers.get(name)
     provider = named if identifier is None or name else pool.provider_by_identifier(identifier)
     if provider is None or not client.supports(provider.name):
-        raise OAuthError(
-            ErrorCode.INVALID_REQUEST,
+        raise _invalid(
             "The identity provider is unknown or not enabled for this client.",
-            reason="provider_unknown",
+            RequestReason.PROVIDER_UNKNOWN,
         )
     return provider.name
 
@@ -237,10 +240,8 @@ def _prompt(params: Parameters) -> tuple[str, ...]:
     """OIDC Core 3.1.2.1: ``none`` stands alone."""
     values = tuple((params.get("prompt") or "").split())
     if "none" in values and len(values) > 1:
-        raise OAuthError(
-            ErrorCode.INVALID_REQUEST,
-            "The prompt none cannot be combined with other values.",
-            reason="prompt_combined",
+        raise _invalid(
+            "The prompt none cannot be combined with other values.", RequestReason.PROMPT_COMBINED
         )
     return values
 
@@ -250,11 +251,7 @@ def _max_age(params: Parameters) -> int | None:
     if value is None:
         return None
     if not re.fullmatch(r"[0-9]{1,10}", value):
-        raise OAuthError(
-            ErrorCode.INVALID_REQUEST,
-            "The max_age must be a number of seconds.",
-            reason="max_age_invalid",
-        )
+        raise _invalid("The max_age must be a number of seconds.", RequestReason.MAX_AGE_INVALID)
     return int(value)
 
 
@@ -262,10 +259,8 @@ def _login_hint(params: Parameters) -> str | None:
     """OIDC Core 3.1.2.1: what a person may have typed, to be shown, and sent on in a URL or in XML."""
     value = params.get("login_hint")
     if value is not None and _UNTYPED.search(value):
-        raise OAuthError(
-            ErrorCode.INVALID_REQUEST,
-            "The login_hint must not have control characters.",
-            reason="login_hint_invalid",
+        raise _invalid(
+            "The login_hint must not have control characters.", RequestReason.LOGIN_HINT_INVALID
         )
     return value
 
@@ -276,10 +271,9 @@ def _resource(params: Parameters) -> str | None:
     if value is None:
         return None
     if not _RESOURCE.fullmatch(value) or not _is_resource(value):
-        raise OAuthError(
-            ErrorCode.INVALID_REQUEST,
+        raise _invalid(
             "The resource must be an absolute URL with https, http://localhost or a custom scheme.",
-            reason="resource_invalid",
+            RequestReason.RESOURCE_INVALID,
         )
     return value
 

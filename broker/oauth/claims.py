@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.login import LinkedIdentity, UserProfile
 from broker.model.pool import VERIFIED_FLAGS, AppClient, Conformance, UserPool
 from broker.model.tokens import Authorization
@@ -36,7 +36,7 @@ def require_readable(client: AppClient, scopes: tuple[str, ...]) -> None:
             raise OAuthError(
                 ErrorCode.INVALID_GRANT,
                 f"The client lacks read access to {' and '.join(attributes)}; see ReadAttributes.",
-                reason="attributes_not_readable",
+                reason=RequestReason.ATTRIBUTES_NOT_READABLE,
             )
 
 

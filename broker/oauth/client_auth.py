@@ -10,7 +10,7 @@ import hmac
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.parameters import Parameters
 from broker.model.pool import AppClient, UserPool
 
@@ -40,7 +40,9 @@ def authenticate(authorization: str | None, form: Parameters, pool: UserPool) ->
         if secret_fits(client, credentials.secrets) and client is not None:
             return client
     raise OAuthError(
-        ErrorCode.INVALID_CLIENT, "The client is unknown or its credentials are wrong."
+        ErrorCode.INVALID_CLIENT,
+        "The client is unknown or its credentials are wrong.",
+        reason=RequestReason.INVALID_CLIENT,
     )
 
 
@@ -55,7 +57,7 @@ def _from_form(form: Parameters) -> tuple[_Credentials, ...]:
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,
             "The client_id is missing; send it in the body or authenticate with Basic.",
-            reason="client_id_missing",
+            reason=RequestReason.CLIENT_ID_MISSING,
         )
     return (_Credentials(client_id, () if secret is None else (secret,)),)
 
@@ -69,7 +71,7 @@ def _from_basic(encoded: str, form: Parameters) -> tuple[_Credentials, ...]:
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,
             "Authenticate once: by Basic or in the body, not both.",
-            reason="client_auth_twice",
+            reason=RequestReason.CLIENT_AUTH_TWICE,
         )
     try:
         user, _, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
@@ -79,7 +81,7 @@ def _from_basic(encoded: str, form: Parameters) -> tuple[_Credentials, ...]:
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,
             "The client_id in the body is not the one in the Authorization header.",
-            reason="client_id_differs",
+            reason=RequestReason.CLIENT_ID_DIFFERS,
         )
     secrets = tuple(dict.fromkeys((password, unquote_plus(password)))) if password else ()
     return tuple(_Credentials(name, secrets) for name in dict.fromkeys((user, unquote_plus(user))))

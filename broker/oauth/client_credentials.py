@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.pool import AppClient, Flow, UserPool
 from broker.model.tokens import Authorization, TokenRequest
 from broker.oauth.scopes import RESERVED_SCOPES, refuse_foreign
@@ -23,6 +23,7 @@ class ClientCredentialsGrant:
             raise OAuthError(
                 ErrorCode.UNAUTHORIZED_CLIENT,
                 "The client needs a secret and the flow client_credentials in AllowedOAuthFlows.",
+                reason=RequestReason.UNAUTHORIZED_CLIENT,
             )
         return Authorization(
             client=client,
@@ -42,9 +43,14 @@ def _custom_scopes(
             raise OAuthError(
                 ErrorCode.INVALID_SCOPE,
                 "client_credentials has custom scopes only, no user scopes.",
+                reason=RequestReason.INVALID_SCOPE,
             )
     asked = client.scopes if requested is None else requested
     scopes = tuple(scope for scope in asked if scope in pool.custom_scopes)
     if not scopes:
-        raise OAuthError(ErrorCode.INVALID_SCOPE, "The client has no active custom scope.")
+        raise OAuthError(
+            ErrorCode.INVALID_SCOPE,
+            "The client has no active custom scope.",
+            reason=RequestReason.INVALID_SCOPE,
+        )
     return scopes

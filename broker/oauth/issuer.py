@@ -27,7 +27,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, RSAKey
 from joserfc.jws import JWSRegistry
 
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.login import UserProfile
 from broker.model.pool import SigningAlgorithm, UserPool
 from broker.model.tokens import Authorization, Claims, PoolKeys, SigningKey, TokenSet
@@ -175,7 +175,7 @@ class PoolIssuer:
         payload = self._verify(token, self._access_keys, token_use="access")
         expiry = payload.get("exp")
         if not isinstance(expiry, int) or expiry <= self.clock.now():
-            raise invalid_token("access_token_expired")
+            raise invalid_token(RequestReason.ACCESS_TOKEN_EXPIRED)
         return payload
 
     def verify_id_token(self, token: str) -> Claims:
@@ -186,9 +186,9 @@ class PoolIssuer:
         try:
             payload = jwt.decode(token, keys, registry=self._registry).claims
         except (JoseError, ValueError, TypeError) as error:
-            raise invalid_token("token_not_ours") from error
+            raise invalid_token(RequestReason.TOKEN_NOT_OURS) from error
         if payload.get("iss") != self.pool.issuer or payload.get("token_use") != token_use:
-            raise invalid_token("token_not_ours")
+            raise invalid_token(RequestReason.TOKEN_NOT_OURS)
         return payload
 
     @cached_property
@@ -202,7 +202,7 @@ def _verification_keys(signers: Sequence[TokenSigner]) -> KeySet:
     return KeySet.import_key_set({"keys": [dict(signer.public_jwk()) for signer in signers]})  # type: ignore[arg-type]  # joserfc types the members of a JWK one by one
 
 
-def invalid_token(reason: str) -> OAuthError:
+def invalid_token(reason: RequestReason) -> OAuthError:
     """One text for every fault of a token, Cognito's; ``reason`` tells them apart in the log."""
     return OAuthError(
         ErrorCode.INVALID_TOKEN,

@@ -10,7 +10,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.login import UserProfile
 from broker.model.pool import AppClient, Flow, RefreshRotation, UserPool
 from broker.model.tokens import Authorization, AuthorizationCode, TokenFamily, TokenRequest
@@ -76,12 +76,13 @@ class RefreshTokens:
             raise OAuthError(
                 ErrorCode.INVALID_REQUEST,
                 "Token revocation is off for this client; see EnableTokenRevocation.",
-                reason="revocation_off",
+                reason=RequestReason.REVOCATION_OFF,
             )
         if token.count(".") == _DOTS_OF_A_JWT:
             raise OAuthError(
                 ErrorCode.UNSUPPORTED_TOKEN_TYPE,
                 "Only a refresh token can be revoked; its access and ID tokens end with it.",
+                reason=RequestReason.UNSUPPORTED_TOKEN_TYPE,
             )
         held = self.store.lookup(pool.id, token)
         if held is not None and held.family.client_id == client.id:
@@ -102,12 +103,13 @@ class RefreshTokenGrant:
             raise OAuthError(
                 ErrorCode.INVALID_REQUEST,
                 "The parameter refresh_token is missing.",
-                reason="parameter_missing",
+                reason=RequestReason.PARAMETER_MISSING,
             )
         if not client.allows(Flow.CODE):
             raise OAuthError(
                 ErrorCode.UNAUTHORIZED_CLIENT,
                 "The client does not allow the code flow any more; see AllowedOAuthFlows.",
+                reason=RequestReason.UNAUTHORIZED_CLIENT,
             )
         family, user = self.read(pool, client, request.refresh_token)
         scopes = _narrowed(request.scopes, still_granted(family.scopes, client, pool))
@@ -133,7 +135,7 @@ class RefreshTokenGrant:
             held.user,
             pool,
             _invalid_grant,
-            shown=Issued(at=held.family.issued_at, reason="refresh_token_revoked"),
+            shown=Issued(at=held.family.issued_at, reason=RequestReason.REFRESH_TOKEN_REVOKED),
         )
         return held.family, user
 
@@ -142,12 +144,12 @@ class RefreshTokenGrant:
         Whatever else the request asks for, a token that was replaced is a stolen copy."""
         held = self.store.lookup(pool.id, token)
         if held is None or held.family.client_id != client.id:
-            return _invalid_grant("refresh_token_unknown")
+            return _invalid_grant(RequestReason.REFRESH_TOKEN_UNKNOWN)
         if held.family.expires_at <= self.clock.now():
-            return _invalid_grant("refresh_token_expired")
+            return _invalid_grant(RequestReason.REFRESH_TOKEN_EXPIRED)
         if client.rotation is not None:
             self._rotated(pool, client, client.rotation, held.family, token)
-        return _invalid_grant("refresh_token_revoked")
+        return _invalid_grant(RequestReason.REFRESH_TOKEN_REVOKED)
 
     def _next(self, pool: UserPool, client: AppClient, family: TokenFamily, old: str) -> str | None:
         """The next refresh token; None without rotation, where the old one goes on."""
@@ -155,7 +157,7 @@ class RefreshTokenGrant:
             return None
         new = self._rotated(pool, client, client.rotation, family, old)
         if new is None:
-            raise _invalid_grant("refresh_token_revoked")
+            raise _invalid_grant(RequestReason.REFRESH_TOKEN_REVOKED)
         return new
 
     def _rotated(
@@ -173,7 +175,7 @@ class RefreshTokenGrant:
         if outcome is Rotation.REUSED:
             self.refresh_tokens.revoke(pool, family.origin_jti)
             _log.warning("refresh_token_reused", extra={"pool": pool.id, "client": client.id})
-            raise _invalid_grant("refresh_token_reused")
+            raise _invalid_grant(RequestReason.REFRESH_TOKEN_REUSED)
         return None if outcome is Rotation.UNKNOWN else new
 
 
@@ -183,12 +185,14 @@ def _narrowed(requested: tuple[str, ...] | None, granted: tuple[str, ...]) -> tu
         return granted
     if not set(requested) <= set(granted):
         raise OAuthError(
-            ErrorCode.INVALID_SCOPE, "A scope was not granted at the sign-in; refresh cannot widen."
+            ErrorCode.INVALID_SCOPE,
+            "A scope was not granted at the sign-in; refresh cannot widen.",
+            reason=RequestReason.INVALID_SCOPE,
         )
     return requested
 
 
-def _invalid_grant(reason: str) -> OAuthError:
+def _invalid_grant(reason: RequestReason) -> OAuthError:
     return OAuthError(
         ErrorCode.INVALID_GRANT,
         "The refresh token is unknown, expired, revoked or of another client.",

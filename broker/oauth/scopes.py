@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.pool import AppClient, UserPool
 
 OPENID = "openid"
@@ -24,7 +24,11 @@ def granted_scopes(requested: str | None, client: AppClient, pool: UserPool) -> 
         _refuse_without_openid(asked)
     active = _active(asked, pool)
     if not active:
-        raise OAuthError(ErrorCode.INVALID_SCOPE, "None of the scopes is active for this client.")
+        raise OAuthError(
+            ErrorCode.INVALID_SCOPE,
+            "None of the scopes is active for this client.",
+            reason=RequestReason.INVALID_SCOPE,
+        )
     return active
 
 
@@ -33,7 +37,9 @@ def still_granted(scopes: tuple[str, ...], client: AppClient, pool: UserPool) ->
     active = _active(tuple(scope for scope in scopes if scope in client.scopes), pool)
     if not active:
         raise OAuthError(
-            ErrorCode.INVALID_SCOPE, "None of the scopes granted is the client's any more."
+            ErrorCode.INVALID_SCOPE,
+            "None of the scopes granted is the client's any more.",
+            reason=RequestReason.INVALID_SCOPE,
         )
     return active
 
@@ -53,6 +59,7 @@ def refuse_foreign(scopes: tuple[str, ...], client: AppClient) -> None:
         raise OAuthError(
             ErrorCode.INVALID_SCOPE,
             "A scope is not in the client's AllowedOAuthScopes.",
+            reason=RequestReason.INVALID_SCOPE,
         )
 
 
@@ -61,4 +68,5 @@ def _refuse_without_openid(scopes: tuple[str, ...]) -> None:
         raise OAuthError(
             ErrorCode.INVALID_SCOPE,
             "The scopes email, phone and profile need openid beside them.",
+            reason=RequestReason.INVALID_SCOPE,
         )

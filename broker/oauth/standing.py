@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from broker.model.errors import OAuthError
+from broker.model.errors import OAuthError, RequestReason
 from broker.model.login import UserProfile
 from broker.model.pool import UserPool
 
@@ -18,7 +18,7 @@ from broker.model.pool import UserPool
 class Refuse(Protocol):
     """How the asking endpoint says no; ``reason`` is for the log."""
 
-    def __call__(self, reason: str) -> OAuthError: ...
+    def __call__(self, reason: RequestReason) -> OAuthError: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +27,14 @@ class Issued:
     refused when the user was signed out everywhere after that."""
 
     at: int
-    reason: str
+    reason: RequestReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """What there is against a user."""
 
-    reason: str
+    reason: RequestReason
 
 
 def in_good_standing(
@@ -43,7 +43,7 @@ def in_good_standing(
     """The user, when there is nothing against it, nor against what is ``shown`` for it. Raises what
     ``refuse`` makes of the reason."""
     if user is None:
-        raise refuse(reason="user_unknown")
+        raise refuse(reason=RequestReason.USER_UNKNOWN)
     fault = fault_of(user, pool)
     if fault is not None:
         raise refuse(fault.reason)
@@ -58,8 +58,8 @@ def fault_of(user: UserProfile, pool: UserPool) -> Fault | None:
     Which of several identities somebody came by is not always known, so one of them has to be left.
     """
     if not user.enabled:
-        return Fault(reason="user_disabled")
+        return Fault(reason=RequestReason.USER_DISABLED)
     providers = {identity.provider_name for identity in user.identities}
     if providers and providers.isdisjoint(pool.providers):
-        return Fault(reason="provider_gone")
+        return Fault(reason=RequestReason.PROVIDER_GONE)
     return None

@@ -8,7 +8,7 @@ from flask import Response, request
 
 from broker.login.broker import Broker
 from broker.login.flow import SignInRefusedError
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.login import AuthorizationRequest, LoginSession, UpstreamRequest
 from broker.model.parameters import Parameters
 from broker.model.pool import AppClient
@@ -49,7 +49,9 @@ def _answer(
         # The provider knows this browser as well, and would answer for the same person again.
         asked = replace(asked, prompt=(*asked.prompt, "login"))
     if "none" in asked.prompt:
-        raise OAuthError(ErrorCode.LOGIN_REQUIRED, "Nobody is signed in.")
+        raise OAuthError(
+            ErrorCode.LOGIN_REQUIRED, "Nobody is signed in.", reason=RequestReason.LOGIN_REQUIRED
+        )
     provider = asked.provider or _only_provider(site, client)
     if provider is None:
         return errors.redirect(f"/login?{params.encoded()}")

@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException
 from broker.login.events import new_reference
 from broker.login.flow import SignInRefusedError
 from broker.login.sign_out import SignOutRefusedError
-from broker.model.errors import ErrorCode, OAuthError, Reason, StoreUnavailableError
+from broker.model.errors import ErrorCode, OAuthError, Reason, RequestReason, StoreUnavailableError
 from broker.model.login import ClientRedirect, ResponseMode
 from broker.web import api_wire, pages
 from broker.web.api_wire import ApiError
@@ -109,7 +109,7 @@ def _log_refusal(error: OAuthError) -> None:
     """The wire has one text for several faults; ``reason`` tells whoever runs this which it was."""
     _log.info(
         "request_refused",
-        extra={"path": request.path, "error": error.code.value, "reason": error.reason},
+        extra={"path": request.path, "error": error.code.value, "reason": error.reason.value},
     )
 
 
@@ -204,7 +204,12 @@ class Landing:
             case ErrorForm.API:
                 return api_wire.error(ApiError("InvalidParameterException", advice, status=status))
             case ErrorForm.JSON:
-                return json_error(OAuthError(ErrorCode.INVALID_REQUEST, advice), status)
+                return json_error(
+                    OAuthError(
+                        ErrorCode.INVALID_REQUEST, advice, reason=RequestReason.INVALID_REQUEST
+                    ),
+                    status,
+                )
             case ErrorForm.PAGE:
                 return page(_STATUS_PAGES.get(status, PageError.BAD_REQUEST), status=status)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from broker.login.broker import Broker
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.parameters import Parameters
 from broker.model.pool import AppClient, IdentityProvider, ProviderType, UserPool
 from broker.oauth.authorization_request import parse, verify_redirect
@@ -32,7 +32,11 @@ def login(broker: Broker, site: Site) -> Response:
     try:
         asked = parse(params, site.pool, client, redirect)
         if "none" in asked.prompt:
-            raise OAuthError(ErrorCode.LOGIN_REQUIRED, "Nobody is signed in.")
+            raise OAuthError(
+                ErrorCode.LOGIN_REQUIRED,
+                "Nobody is signed in.",
+                reason=RequestReason.LOGIN_REQUIRED,
+            )
     except OAuthError as error:
         return errors.refused_to_app(redirect, error)
     email = params.get("email")

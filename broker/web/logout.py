@@ -13,7 +13,7 @@ from urllib.parse import quote
 from flask import Response, request
 
 from broker.login.broker import Broker
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.parameters import Parameters
 from broker.model.pool import AppClient
 from broker.oauth.authorization_request import (
@@ -73,7 +73,9 @@ def _sign_out(broker: Broker, site: Site, params: Parameters) -> Response:
         return _oidc_sign_out(broker, site, params, oidc)
     # What Cognito says to a logout_uri that is not registered: it has dropped it, and misses the next.
     missing = "Required String parameter 'redirect_uri' is not present"
-    raise OAuthError(ErrorCode.INVALID_REQUEST, missing, reason="logout_uri_unregistered")
+    raise OAuthError(
+        ErrorCode.INVALID_REQUEST, missing, reason=RequestReason.LOGOUT_URI_UNREGISTERED
+    )
 
 
 def _sign_in_again(broker: Broker, site: Site, params: Parameters) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from broker.login.broker import Broker
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.parameters import Parameters
 from broker.oauth.authorization_request import refuse_other_encodings, refuse_repeated
 from broker.oauth.client_auth import authenticate
@@ -41,6 +41,8 @@ def _token(form: Parameters) -> str:
     token = form.get("token")
     if token is None:
         raise OAuthError(
-            ErrorCode.INVALID_REQUEST, "The parameter token is missing.", reason="parameter_missing"
+            ErrorCode.INVALID_REQUEST,
+            "The parameter token is missing.",
+            reason=RequestReason.PARAMETER_MISSING,
         )
     return token

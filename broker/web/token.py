@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from broker.login.broker import Broker
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.parameters import Parameters
 from broker.model.tokens import TokenRequest, TokenSet
 from broker.oauth.authorization_request import refuse_other_encodings, refuse_repeated
@@ -33,6 +33,7 @@ def token(broker: Broker, site: Site) -> Response:
             raise OAuthError(
                 ErrorCode.UNSUPPORTED_GRANT_TYPE,
                 "Use authorization_code, refresh_token or client_credentials.",
+                reason=RequestReason.UNSUPPORTED_GRANT_TYPE,
             )
         authorization = grant.authorize(site.pool, client, asked)
         tokens = broker.issuers.of(site.pool).issue(authorization)
@@ -58,7 +59,7 @@ def _token_request(form: Parameters) -> TokenRequest:
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,
             "The parameter grant_type is missing.",
-            reason="parameter_missing",
+            reason=RequestReason.PARAMETER_MISSING,
         )
     scope = form.get("scope")
     return TokenRequest(

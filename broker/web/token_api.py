@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from flask import Response, request
 
 from broker.login.broker import Broker
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.web import api_tokens, api_users, api_wire, context
 from broker.web.api_wire import ApiError, Members, Operation
 from broker.web.context import Site
@@ -37,22 +37,25 @@ _OF_LOCAL_USERS = frozenset(
 
 _NOT_AUTHORIZED = "NotAuthorizedException"
 _BY_REASON = {
-    "access_token_expired": (_NOT_AUTHORIZED, "Access Token has expired"),
-    "access_token_revoked": (_NOT_AUTHORIZED, "Access Token has been revoked"),
-    "provider_gone": (_NOT_AUTHORIZED, "The identity provider of the user is disabled."),
-    "refresh_token_expired": (_NOT_AUTHORIZED, "Refresh Token has expired"),
-    "refresh_token_reused": (
+    RequestReason.ACCESS_TOKEN_EXPIRED: (_NOT_AUTHORIZED, "Access Token has expired"),
+    RequestReason.ACCESS_TOKEN_REVOKED: (_NOT_AUTHORIZED, "Access Token has been revoked"),
+    RequestReason.PROVIDER_GONE: (
+        _NOT_AUTHORIZED,
+        "The identity provider of the user is disabled.",
+    ),
+    RequestReason.REFRESH_TOKEN_EXPIRED: (_NOT_AUTHORIZED, "Refresh Token has expired"),
+    RequestReason.REFRESH_TOKEN_REUSED: (
         "RefreshTokenReuseException",
         "Refresh Token has been used already; sign in again",
     ),
-    "refresh_token_revoked": (_NOT_AUTHORIZED, "Refresh Token has been revoked"),
-    "refresh_token_unknown": (_NOT_AUTHORIZED, "Invalid Refresh Token"),
-    "revocation_off": (
+    RequestReason.REFRESH_TOKEN_REVOKED: (_NOT_AUTHORIZED, "Refresh Token has been revoked"),
+    RequestReason.REFRESH_TOKEN_UNKNOWN: (_NOT_AUTHORIZED, "Invalid Refresh Token"),
+    RequestReason.REVOCATION_OFF: (
         "UnsupportedOperationException",
         "Token revocation is off for this client; see EnableTokenRevocation",
     ),
-    "user_disabled": (_NOT_AUTHORIZED, "User is disabled."),
-    "user_unknown": ("UserNotFoundException", "User does not exist."),
+    RequestReason.USER_DISABLED: (_NOT_AUTHORIZED, "User is disabled."),
+    RequestReason.USER_UNKNOWN: ("UserNotFoundException", "User does not exist."),
 }
 _BY_CODE = {
     ErrorCode.INVALID_TOKEN: (_NOT_AUTHORIZED, "Invalid Access Token"),
@@ -67,7 +70,7 @@ def token_api(broker: Broker, site: Site) -> Response:
         members = Members.parse(context.body(request))
         return api_wire.answer(operation(broker, site, members))
     except OAuthError as error:
-        return _refused(api_error(error), error.reason)
+        return _refused(api_error(error), error.reason.value)
     except ApiError as error:
         return _refused(error, error.name)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from broker.login.broker import Broker
-from broker.model.errors import ErrorCode, OAuthError
+from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.oauth.claims import userinfo_claims
 from broker.oauth.issuer import invalid_token
 from broker.oauth.scopes import OPENID
@@ -20,7 +20,7 @@ def userinfo(broker: Broker, site: Site) -> Response:
     try:
         live = broker.access_tokens.live(site.pool, _presented_token())
         if OPENID not in live.scopes:
-            raise invalid_token("openid_missing")
+            raise invalid_token(RequestReason.OPENID_MISSING)
     except OAuthError as error:
         return refused(error)
     return errors.json_response(userinfo_claims(live.user, live.client, live.scopes, site.pool))
@@ -56,4 +56,8 @@ def _presented_token() -> str:
 
 
 def _bad_request() -> OAuthError:
-    return OAuthError(ErrorCode.INVALID_REQUEST, "Bad OAuth2 request at UserInfo Endpoint")
+    return OAuthError(
+        ErrorCode.INVALID_REQUEST,
+        "Bad OAuth2 request at UserInfo Endpoint",
+        reason=RequestReason.INVALID_REQUEST,
+    )
