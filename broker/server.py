@@ -24,6 +24,7 @@ from granian.server import Server
 
 from broker import log, metrics, wiring
 from broker.app import create_app
+from broker.login import upkeep
 from broker.login.broker import Broker
 from broker.metrics import MetricsListener
 from broker.model.errors import ConfigurationError, StoreUnavailableError
@@ -139,9 +140,9 @@ class _Current:
 def _keep_up(broker: Broker) -> None:
     """What goes on behind the requests, for as long as the worker lives."""
     pause = threading.Event()
-    wiring.warm_up(broker)
+    upkeep.warm_up(broker)
     while not pause.wait(_UPKEEP_SECONDS):
-        wiring.keep_up(broker)
+        upkeep.keep_up(broker)
 
 
 def _share_with_workers() -> None:

@@ -6,7 +6,6 @@ line in ``_connectors``.
 
 from __future__ import annotations
 
-import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +22,7 @@ from broker.login.links import Links
 from broker.login.sessions import Sessions
 from broker.login.sign_out import ProviderSignOut, SignOut
 from broker.login.users import Users
-from broker.model.errors import ConfigurationError, StoreUnavailableError
+from broker.model.errors import ConfigurationError
 from broker.model.pool import IdentityProvider, ProviderType, UserPool
 from broker.oauth.access_token import AccessTokens
 from broker.oauth.authorization_code import AuthorizationCodeGrant
@@ -62,8 +61,6 @@ from broker.upstream.saml_fetch import MetadataFetch
 from broker.upstream.saml_metadata import SamlMetadata
 from broker.upstream.saml_service_provider import ServiceProviderDocuments
 from broker.upstream.saml_sharing import Machines, NoOtherMachines, SharingMachines
-
-_log = logging.getLogger("broker.wiring")
 
 
 class SystemClock:
@@ -194,29 +191,6 @@ def connectors(settings: Settings, *, anew: bool) -> Iterator[Upstreams]:
 def _at_once(work: Callable[[], None]) -> None:
     """Nothing may go on behind the back of a command that is about to end."""
     work()
-
-
-def warm_up(broker: Broker) -> None:
-    """Make what takes time before the first person has to wait for it: keys, metadata."""
-    for pool in broker.pools.values():
-        _try("keys", lambda: broker.issuers.of(pool))  # noqa: B023  # called at once
-    keep_up(broker)
-
-
-def keep_up(broker: Broker) -> None:
-    """What is to be done about once a minute: fetch metadata that is due, remove expired rows."""
-    for part, work in broker.upkeep.items():
-        _try(part, work)
-
-
-def _try(part: str, work: Callable[[], object]) -> None:
-    """One part of the upkeep; the others go on without it, and the next minute may be better."""
-    try:
-        work()
-    except StoreUnavailableError as error:
-        _log.warning("upkeep_failed", extra={"part": part, "fault": str(error)})
-    except Exception:  # noqa: BLE001  # whatever it is, the next minute may be better
-        _log.exception("upkeep_failed", extra={"part": part})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ import pytest
 
 from broker import settings, wiring
 from broker.app import create_app
+from broker.login import upkeep
 from broker.saml.xml import SAML
 from broker.upstream import saml_file, saml_flights
 from tests.kit.metadata_site import MetadataSite
@@ -125,11 +126,11 @@ def story(tmp_path: Path, certs: Path) -> Iterator[Story]:
 
 def test_it_is_fetched_before_anybody_comes_and_renewed_with_an_etag(story: Story) -> None:
     world = story.worker()
-    wiring.warm_up(world.broker)
+    upkeep.warm_up(world.broker)
     assert story.site.visits == 1
     assert story.signs_in(world)
     world.clock.advance(6 * HOUR)
-    wiring.keep_up(world.broker)
+    upkeep.keep_up(world.broker)
     assert (story.site.visits, story.site.unchanged) == (2, 1)
     assert story.signs_in(world)
     assert story.site.visits == 2
@@ -138,7 +139,7 @@ def test_it_is_fetched_before_anybody_comes_and_renewed_with_an_etag(story: Stor
 def test_two_workers_one_fetch(story: Story) -> None:
     one, two = story.worker(), story.worker()
     for world in (one, two):
-        wiring.warm_up(world.broker)
+        upkeep.warm_up(world.broker)
         assert story.signs_in(world)
     assert story.site.visits == 1
 
@@ -148,7 +149,7 @@ def test_two_machines_one_fetch(story: Story, tmp_path: Path, postgresql_url: st
     for name in ("one", "two"):
         environ = {"BROKER_STATE_DIR": str(tmp_path / name), "BROKER_DATABASE_URL": postgresql_url}
         world = story.worker(environ=environ)
-        wiring.warm_up(world.broker)
+        upkeep.warm_up(world.broker)
         assert story.signs_in(world)
         world.broker.directory._sql.dispose()  # type: ignore[attr-defined]  # the port hides it
     assert story.site.visits == 1
@@ -161,12 +162,12 @@ def test_a_roll_over_announced_as_it_should_be(story: Story) -> None:
     assert all(story.signs_in(world) for world in workers)
     story.keys = (OLD, NEW)
     one.clock.advance(6 * HOUR)
-    wiring.keep_up(one.broker)
+    upkeep.keep_up(one.broker)
     assert all(story.signs_in(world) for world in workers)
     assert all(story.signs_in(world, signed_by=NEW) for world in workers)
     story.keys = (NEW,)
     one.clock.advance(6 * HOUR)
-    wiring.keep_up(two.broker)
+    upkeep.keep_up(two.broker)
     assert all(story.signs_in(world, signed_by=NEW) for world in workers)
     assert not any(story.signs_in(world, signed_by=OLD) for world in workers)
 
@@ -227,14 +228,14 @@ def test_the_site_is_away_later_and_over_restarts(story: Story) -> None:
     story.site.status = "503 Service Unavailable"
     for _ in range(10):
         world.clock.advance(DAY)
-        wiring.keep_up(world.broker)
+        upkeep.keep_up(world.broker)
         assert story.signs_in(world)
     restarted = story.worker()
-    wiring.warm_up(restarted.broker)
+    upkeep.warm_up(restarted.broker)
     assert story.signs_in(restarted)
     story.site.status, story.keys = "200 OK", (NEW,)
     world.clock.advance(HOUR)
-    wiring.keep_up(restarted.broker)
+    upkeep.keep_up(restarted.broker)
     assert story.signs_in(world, signed_by=NEW)
 
 
@@ -242,7 +243,7 @@ def test_the_site_is_away_at_the_first_start(story: Story) -> None:
     """Nobody can sign in through it until it is back; then everybody can, at once."""
     story.site.status = "500 Internal Server Error"
     world = story.worker()
-    wiring.warm_up(world.broker)
+    upkeep.warm_up(world.broker)
     refused = callback(world.browser().get(world.authorize_url()))
     assert refused["error"] == "server_error"
     story.site.status = "200 OK"
@@ -289,7 +290,7 @@ def test_a_bad_answer_changes_nothing(story: Story, spoil: Callable[[Story], Non
     assert story.signs_in(world)
     spoil(story)
     world.clock.advance(6 * HOUR)
-    wiring.keep_up(world.broker)
+    upkeep.keep_up(world.broker)
     assert story.site.visits == 2
     assert story.signs_in(world)
     assert story.signs_in(story.worker(EntityId=entity_id))
@@ -316,7 +317,7 @@ def test_one_of_a_federation(story: Story) -> None:
     assert not story.signs_in(world, signed_by=MALLORY)
     story.keys = (NEW,)
     world.clock.advance(6 * HOUR)
-    wiring.keep_up(world.broker)
+    upkeep.keep_up(world.broker)
     assert story.signs_in(world, signed_by=NEW)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from broker import wiring
+from broker.login import upkeep
 from broker.model.errors import StoreUnavailableError
 from broker.stores.engine import make_engine
 from broker.stores.schema import refresh_tokens, seen, sessions, single_use
@@ -24,7 +24,7 @@ def test_a_quiet_broker_forgets_what_has_expired(world: World, tmp_path: Path) -
     tables = (single_use, seen, sessions, refresh_tokens)
     assert all(sql.read(table.select()) for table in tables)
     world.clock.advance(YEARS)
-    wiring.keep_up(world.broker)
+    upkeep.keep_up(world.broker)
     assert not any(sql.read(table.select()) for table in tables)
     sql.dispose()
 
@@ -47,7 +47,7 @@ def test_one_part_that_fails_stops_no_other_and_is_said_once(
         "bad": failing,
         "last": lambda: done.append("last"),
     }
-    wiring.keep_up(replace(world.broker, upkeep=parts))
+    upkeep.keep_up(replace(world.broker, upkeep=parts))
     assert done == ["first", "last"]
     assert [(each.message, vars(each)["part"]) for each in caplog.records] == [
         ("upkeep_failed", "bad")
@@ -59,6 +59,6 @@ def test_keys_that_cannot_be_made_stop_nothing_else(
 ) -> None:
     done: list[str] = []
     monkeypatch.setattr(type(world.broker.issuers), "of", lambda *_: away())
-    wiring.warm_up(replace(world.broker, upkeep={"state": lambda: done.append("state")}))
+    upkeep.warm_up(replace(world.broker, upkeep={"state": lambda: done.append("state")}))
     assert done == ["state"]
     assert [vars(each)["part"] for each in caplog.records] == ["keys"]
