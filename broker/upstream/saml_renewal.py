@@ -123,30 +123,35 @@ class MetadataRenewal:
         return any(is_due(note, now, self.since) for note in notes)
 
     def _renew_all(self, url: str) -> None:
-        sources = self.catalogue.at(url)
+        """``tried_at`` is when it began: what is read again after that is not answered by this."""
+        sources, began = self.catalogue.at(url), self.clock.now()
         try:
             answer = self.fetch(url, self._validators(sources))
             documents = None if answer.body is None else _documents(answer.body, sources)
         except Exception as fault:  # noqa: BLE001  # whatever it is, it is tried again later
             for source in sources:
-                self._failed(source, _as_refusal(fault))
+                self._failed(source, _as_refusal(fault), began)
             return
         for source in sources:
             try:
-                self._renewed(source, documents, answer)
+                self._renewed(source, documents, answer, began)
             except Exception as fault:  # noqa: BLE001  # of this source: the others are renewed
-                self._failed(source, _as_refusal(fault))
+                self._failed(source, _as_refusal(fault), began)
 
     def _renewed(
-        self, source: Source, documents: Mapping[Source, bytes | None] | None, answer: Fetched
+        self,
+        source: Source,
+        documents: Mapping[Source, bytes | None] | None,
+        answer: Fetched,
+        began: float,
     ) -> None:
         """Raises ``UpstreamError`` when the answer is no good for ``source``."""
         if documents is None:
-            self._still_stands(source)
+            self._still_stands(source, began)
         elif (document := documents[source]) is None:
             raise refused(Reason.SAML_METADATA_ENTITY, source.entity_id or "", "other entities")
         else:
-            self._came(source, document, answer)
+            self._came(source, document, answer, began)
 
     def _validators(self, sources: Collection[Source]) -> Validators:
         """Of the document that all the copies are from, if they are and all can be read."""
@@ -164,12 +169,12 @@ class MetadataRenewal:
                 return None
         return copy
 
-    def _came(self, source: Source, document: bytes, answer: Fetched) -> None:
+    def _came(self, source: Source, document: bytes, answer: Fetched, began: float) -> None:
         now = self.clock.now()
         descriptor = parse_idp_metadata(document, source.entity_id)
         _holds(descriptor, now)
         note = Note(
-            tried_at=now,
+            tried_at=began,
             next_at=now + refresh_wait(descriptor, now, self.chance()),
             etag=answer.validators.etag,
             last_modified=answer.validators.last_modified,
@@ -178,29 +183,29 @@ class MetadataRenewal:
         self.copies.keep(source, document, note)
         self._report(source, descriptor)
 
-    def _still_stands(self, source: Source) -> None:
+    def _still_stands(self, source: Source, began: float) -> None:
         copy, now = self.good_copy(source), self.clock.now()
         if copy is None:  # somebody removed it meanwhile
             return
         descriptor = parse_idp_metadata(copy.document, source.entity_id)
         next_at = now + refresh_wait(descriptor, now, self.chance())
         note = msgspec.structs.replace(
-            copy.note, tried_at=now, next_at=next_at, failures=0, failure=None
+            copy.note, tried_at=began, next_at=next_at, failures=0, failure=None
         )
         self.copies.remark(source, note)
         self._report(source, descriptor)
 
-    def _failed(self, source: Source, error: UpstreamError) -> None:
+    def _failed(self, source: Source, error: UpstreamError, began: float) -> None:
         """What there is stays in use, and the note remembers whose it is."""
         copy, now = self.good_copy(source), self.clock.now()
-        note = self.copies.note(source) or Note(tried_at=now, next_at=now)
+        note = self.copies.note(source) or Note(tried_at=began, next_at=now)
         failures = note.failures + 1
         wait = retry_wait(failures, self.chance(), has_copy=copy is not None)
         self.copies.remark(
             source,
             msgspec.structs.replace(
                 note,
-                tried_at=now,
+                tried_at=began,
                 next_at=now + wait,
                 failures=failures,
                 failure=(error.reason, error.expected, error.received),

@@ -244,7 +244,9 @@ def test_two_workers_fetch_metadata_once_and_once_more_at_a_reload(
         details = {"MetadataURL": f"{url}/metadata"}
         config["UserPools"][0]["IdentityProviders"][0]["ProviderDetails"] = details
         with serving(tmp_path, config, certs=certs, port=port, workers=2) as process:
-            wait_until(lambda: _check(site.visits == 1), "the first fetch")
+            copies = tmp_path / "var" / "metadata"
+            wait_until(lambda: _check(any(copies.glob("*.json"))), "the note of the first fetch")
+            assert site.visits == 1
             config["UserPools"][0]["UserPoolClients"].append({**WEB, "ClientId": "new"})
             process.write_config(config)
             process.signal(signal.SIGHUP)

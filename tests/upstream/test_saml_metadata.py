@@ -230,6 +230,18 @@ class TestFetched:
         assert entity(installation.process(since=clock.now())) == "urn:new"
         assert web.visits == 2
 
+    def test_what_was_under_way_at_a_reload_counts_as_before_it(
+        self, installation: Installation, web: Web, clock: ManualClock
+    ) -> None:
+        def slow(url: str, known: Validators) -> Fetched:
+            clock.advance(10)
+            return web(url, known)
+
+        began = clock.now()
+        entity(replace(installation.process(), fetch=slow))
+        entity(installation.process(since=began + 5))
+        assert web.visits == 2
+
     def test_but_what_cannot_be_fetched_then_stays_in_use(
         self, installation: Installation, web: Web, clock: ManualClock
     ) -> None:
