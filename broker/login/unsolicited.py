@@ -10,6 +10,7 @@ import re
 from urllib.parse import unquote
 
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
+from broker.model.login import AuthorizationRequest
 from broker.model.parameters import Parameters
 from broker.model.pool import IdentityProvider, SamlSettings, UserPool
 
@@ -54,6 +55,20 @@ def _value(name: str, value: str) -> str:
     if name == "scope":
         return unquote(value).replace("+", " ")
     return value
+
+
+def refuse_challenge(request: AuthorizationRequest) -> None:
+    """No PKCE (RFC 7636): the app that could have the verifier has not asked for anything.
+
+    RelayState is not signed. Whoever delivers the Response could write a challenge of their own into
+    it, and so have a code for a client that would not be given one without. Raises ``OAuthError``.
+    """
+    if request.code_challenge is not None:
+        raise OAuthError(
+            ErrorCode.INVALID_REQUEST,
+            "A RelayState cannot carry a code_challenge.",
+            reason=RequestReason.UNSOLICITED_CHALLENGE,
+        )
 
 
 def unsolicited_provider(named: str | None, pool: UserPool) -> IdentityProvider:

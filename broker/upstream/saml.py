@@ -105,21 +105,14 @@ class SamlUpstream(SamlParty):
         return request.login_hint if self.settings.send_login_hint else None
 
     def _oldest_sign_in(self, request: AuthorizationRequest) -> int | None:
-        """How many seconds old a sign-in at the provider may be; None: nobody minds.
-
-        OIDC Core 3.1.2.1: ``prompt=login`` wants the person asked again, and so does ``max_age`` when
-        no session here is young enough: SAML has no way to say how old one there may be.
-        """
-        if self.settings.force_authn or "login" in request.prompt:
-            return 0
-        return request.max_age
+        """How many seconds old a sign-in at the provider may be; None: nobody minds."""
+        return 0 if self.settings.force_authn else _oldest_for(request)
 
     def _signed_in_since(self, transaction: Transaction) -> float | None:
-        """Of a sign-in that nobody asked for, nobody asked that it be new."""
-        age = self._oldest_sign_in(transaction.request)
-        if age is None or not transaction.solicited:
-            return None
-        return transaction.created_at - age
+        """Of a sign-in that nobody asked for, only its RelayState can have asked that it be new."""
+        oldest = self._oldest_sign_in if transaction.solicited else _oldest_for
+        age = oldest(transaction.request)
+        return None if age is None else transaction.created_at - age
 
     def _read(self, encoded: str, transaction: Transaction) -> Assertion:
         """A signature with an unknown key may be the first with a new one: the metadata is asked
@@ -173,3 +166,9 @@ class SamlUpstream(SamlParty):
             session_expires_at=None if end is None else int(end),
             logout=saml_logout.logout_facts(name_id, assertion.session_index),
         )
+
+
+def _oldest_for(request: AuthorizationRequest) -> int | None:
+    """OIDC Core 3.1.2.1: ``prompt=login`` wants the person asked again, and so does ``max_age`` when no
+    session here is young enough: SAML has no way to say how old one there may be."""
+    return 0 if "login" in request.prompt else request.max_age

@@ -11,7 +11,17 @@ from werkzeug.test import TestResponse
 
 from broker.model.errors import Reason
 from tests.kit.saml_idp import AuthnRequest
-from tests.kit.world import API, CALLBACK, ORIGIN, POOL_ID, WEB, World, callback, saml_provider
+from tests.kit.world import (
+    API,
+    CALLBACK,
+    CHALLENGE,
+    ORIGIN,
+    POOL_ID,
+    WEB,
+    World,
+    callback,
+    saml_provider,
+)
 
 ACS = "/saml2/idpresponse"
 NOBODY_ASKED = AuthnRequest(acs=f"{ORIGIN}{ACS}", issuer=f"urn:amazon:cognito:sp:{POOL_ID}")
@@ -93,12 +103,15 @@ def test_such_a_provider_still_answers_requests(portal: World) -> None:
     assert "code" in callback(browser.post(ACS, form))
 
 
+CHALLENGED = {"code_challenge": CHALLENGE, "code_challenge_method": "S256"}
 AT_THE_APP = {
     "a provider without IDPInit": plain(identity_provider="Strict"),
     "no provider": plain(identity_provider=None),
     "an unknown provider": plain(identity_provider="Nobody"),
     "a client without the provider": plain(client_id="other"),
     "a client that requires PKCE": plain(client_id="spa"),
+    "one that requires PKCE, with a challenge": plain(client_id="spa", **CHALLENGED),
+    "a challenge where none is required": plain(**CHALLENGED),
     "a scope the client lacks": plain(scope="openid admin/all"),
     "no response_type": plain(response_type=None),
     "a flow the client lacks": plain(response_type="token"),
@@ -150,6 +163,30 @@ def test_the_response_must_be_good(
 ) -> None:
     assert callback(deliver(portal, plain(), **answer))["error"] == "server_error"
     assert [r.reason for r in caplog.records if hasattr(r, "reason")] == [reason]  # type: ignore[attr-defined]  # set by logging's extra
+
+
+FRESHNESS: dict[str, tuple[dict[str, str], int, bool]] = {
+    "max_age, young enough": ({"max_age": "600"}, 700, True),
+    "max_age, too old": ({"max_age": "600"}, 730, False),
+    "prompt=login, just now": ({"prompt": "login"}, 100, True),
+    "prompt=login, before": ({"prompt": "login"}, 130, False),
+    "prompt=login counts for more than max_age": (
+        {"prompt": "login", "max_age": "600"},
+        130,
+        False,
+    ),
+    "neither": ({}, 80_000, True),
+}
+
+
+@pytest.mark.parametrize(("asked", "age", "good"), FRESHNESS.values(), ids=FRESHNESS)
+def test_a_sign_in_is_as_recent_as_the_relay_state_says(
+    portal: World, asked: dict[str, str], age: int, good: bool
+) -> None:
+    """Two minutes of skew are added."""
+    instant = portal.clock.now() - age
+    answer = callback(deliver(portal, plain(**asked), authn_instant=instant))
+    assert ("code" in answer) is good
 
 
 @pytest.mark.parametrize(("age", "good"), [(350, True), (490, False), (1000, False)])
