@@ -7,6 +7,7 @@ that check ``/oauth2/authorize``, and the Response by the rules for one that ans
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from urllib.parse import unquote
 
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
@@ -16,7 +17,8 @@ from broker.model.pool import IdentityProvider, SamlSettings, UserPool
 
 _OURS = re.compile(r"[A-Za-z0-9_-]{0,80}")
 _TELLING = {"client_id", "redirect_uri"}
-_ENCODED_PAIR = re.compile(r"%3D", re.IGNORECASE)
+_ENCODED_AT_MOST = 2
+"""Times, as a whole."""
 
 
 def relayed_parameters(relay_state: str | None) -> Parameters | None:
@@ -27,34 +29,47 @@ def relayed_parameters(relay_state: str | None) -> Parameters | None:
     """
     if relay_state is None or _OURS.fullmatch(relay_state):
         return None
-    text = unquote(relay_state) if _is_encoded_whole(relay_state) else relay_state
+    for text in _readings(relay_state):
+        params = _parsed(text)
+        if _TELLING & params.values.keys():
+            return Parameters(
+                values={name: _value(name, value) for name, value in params.values.items()},
+                repeated=params.repeated,
+            )
+    return None
+
+
+def _readings(relay_state: str) -> Iterator[str]:
+    """As it came, and decoded as a whole once and twice; what tells whose it is ends the search."""
+    yield relay_state
+    for _ in range(_ENCODED_AT_MOST):
+        relay_state = _decoded(relay_state)
+        yield relay_state
+
+
+def _parsed(text: str) -> Parameters:
     try:
-        params = Parameters.parse(text)
+        return Parameters.parse(text)
     except ValueError as error:
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,
             "Required parameters missing",
             reason=RequestReason.RELAY_STATE_MALFORMED,
         ) from error
-    if not _TELLING & params.values.keys():
-        return None
-    return Parameters(
-        values={name: _value(name, value) for name, value in params.values.items()},
-        repeated=params.repeated,
-    )
-
-
-def _is_encoded_whole(relay_state: str) -> bool:
-    return "=" not in relay_state and _ENCODED_PAIR.search(relay_state) is not None
 
 
 def _value(name: str, value: str) -> str:
     """One value, decoded a second time where it was encoded twice."""
     if name == "redirect_uri" and "://" not in value:
-        return unquote(value)
+        return _decoded(value)
     if name == "scope":
-        return unquote(value).replace("+", " ")
+        return _decoded(value).replace("+", " ")
     return value
+
+
+def _decoded(text: str) -> str:
+    """Bytes that are no UTF-8 survive, as they do in ``Parameters``."""
+    return unquote(text, errors="surrogateescape")
 
 
 def refuse_challenge(request: AuthorizationRequest) -> None:

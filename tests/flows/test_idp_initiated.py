@@ -10,6 +10,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from broker.model.errors import Reason
+from tests.kit.refusals import is_refused_by_a_page, reason_logged
 from tests.kit.saml_idp import AuthnRequest
 from tests.kit.world import (
     API,
@@ -69,6 +70,10 @@ RELAY_STATES = {
         f"{n}={quote(quote(v.replace(' ', '+'), safe=''), safe='')}" for n, v in PARAMS.items()
     ),
     "encoded as a whole": quote(plain(), safe=""),
+    "encoded as a whole twice": quote(quote(plain(), safe=""), safe=""),
+    "encoded as a whole and its values twice": quote(
+        "&".join(f"{n}={quote(quote(v, safe=''), safe='')}" for n, v in PARAMS.items()), safe=""
+    ),
     "scopes with plus": plain().replace("%20", "+"),
     "scopes with %2B": plain().replace("%20", "%2B"),
     "an identifier instead of the name": plain(
@@ -95,6 +100,23 @@ def test_state_comes_back_and_the_browser_is_signed_in(portal: World) -> None:
     assert (
         "code=" in browser.get(portal.authorize_url(identity_provider="Corp")).headers["Location"]
     )
+
+
+@pytest.mark.parametrize(
+    "relay_state",
+    [f"{plain()}&state=%FF%25", quote(f"{plain()}&state=", safe="") + "%FF%2525"],
+    ids=["values encoded once", "encoded as a whole"],
+)
+def test_a_state_comes_back_byte_for_byte(portal: World, relay_state: str) -> None:
+    assert "state=%FF%25&" in deliver(portal, relay_state).headers["Location"]
+
+
+def test_encoded_three_times_it_is_nobodys(portal: World, caplog: pytest.LogCaptureFixture) -> None:
+    relay_state = plain()
+    for _ in range(3):
+        relay_state = quote(relay_state, safe="")
+    assert is_refused_by_a_page(deliver(portal, relay_state))
+    assert reason_logged(caplog) == Reason.TRANSACTION_UNKNOWN
 
 
 def test_such_a_provider_still_answers_requests(portal: World) -> None:
