@@ -23,6 +23,7 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _NOT_STORABLE = re.compile(r"[\x00\ud800-\udfff]")
 """NUL and halves of surrogate pairs: JSON can carry them, databases and UTF-8 cannot."""
+_UNSTORABLE = "Invalid characters"
 _BEYOND_BMP = re.compile(r"[\U00010000-\U0010ffff]")
 _NAMES_THE_USER = "username"
 
@@ -44,8 +45,10 @@ def mapped_attributes(
         if name == _NAMES_THE_USER and provider.type is not ProviderType.SAML:
             continue  # OIDC and social providers list it; the subject names the user anyway
         attribute = _schema_attribute(name, provider, pool)
-        value = flattened(identity.claims.get(claim, ()))
-        if value and _may_write(client, name):
+        values = _present(identity.claims.get(claim, ()))
+        if values and _may_write(client, name):
+            _check_characters(attribute, values, provider, pool)
+            value = flattened(values)
             _check_value(attribute, value, provider, stored.get(name))
             mapped[name] = value
     for name in pool.required_attributes:
@@ -87,11 +90,15 @@ def subject_fault(subject: str) -> str | None:
 def flattened(values: tuple[str, ...]) -> str:
     """Several values become one ``[a, b]``, each form-url-encoded where it has other characters
     than alphanumerics and ``. - * _``; a single one stays as it is; empty ones do not count."""
-    present = tuple(value for value in values if value.strip())
+    present = _present(values)
     if len(present) <= 1:
         return present[0] if present else ""
     encoded = (quote_plus(value, safe="*").replace("~", "%7E") for value in present)
     return f"[{', '.join(encoded)}]"
+
+
+def _present(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(value for value in values if value.strip())
 
 
 def _may_write(client: AppClient, name: str) -> bool:
@@ -114,25 +121,42 @@ def _schema_attribute(name: str, provider: IdentityProvider, pool: UserPool) -> 
     raise _refused(Reason.ATTRIBUTE_UNKNOWN, provider, text, name)
 
 
+def _check_characters(
+    attribute: SchemaAttribute, values: tuple[str, ...], provider: IdentityProvider, pool: UserPool
+) -> None:
+    """Of the values as they came: several are percent-encoded, all in ASCII, when they are one.
+
+    Cognito takes no characters of four bytes from an assertion; a pool may.
+    """
+    is_narrow = provider.type is ProviderType.SAML and not pool.supplementary_characters
+    for value in values:
+        if _NOT_STORABLE.search(value):
+            raise _invalid(attribute, provider, _UNSTORABLE)
+        if is_narrow and _BEYOND_BMP.search(value):
+            raise _invalid(attribute, provider, "4-byte UTF-8 characters are not supported")
+
+
 def _check_value(
     attribute: SchemaAttribute, value: str, provider: IdentityProvider, stored: str | None
 ) -> None:
     """The rules for one value. ``stored`` is what an immutable attribute must equal."""
     fault = value_fault(attribute, value)
-    if provider.type is ProviderType.SAML and _BEYOND_BMP.search(value):
-        fault = "4-byte UTF-8 characters are not supported"
     if not attribute.mutable and stored is not None and stored != value:
         fault = "Attribute cannot be updated. "
     if fault is not None:
-        raise _refused(
-            Reason.ATTRIBUTE_INVALID, provider, f"{attribute.name}: {fault}", attribute.name
-        )
+        raise _invalid(attribute, provider, fault)
+
+
+def _invalid(attribute: SchemaAttribute, provider: IdentityProvider, fault: str) -> UpstreamError:
+    return _refused(
+        Reason.ATTRIBUTE_INVALID, provider, f"{attribute.name}: {fault}", attribute.name
+    )
 
 
 def value_fault(attribute: SchemaAttribute, value: str) -> str | None:
     """What the schema has against ``value``, without repeating it; None when it is good."""
     if _NOT_STORABLE.search(value):
-        return "Invalid characters"
+        return _UNSTORABLE
     return (
         _length_fault(attribute, value)
         or _type_fault(attribute, value)

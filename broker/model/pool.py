@@ -237,6 +237,8 @@ class UserPool:
     signing_algorithm: SigningAlgorithm = SigningAlgorithm.RS256
     conformance: Conformance = Conformance.COGNITO
     case_sensitive: bool = True
+    supplementary_characters: bool = False
+    """Whether attributes of SAML providers may have characters that are four bytes in UTF-8."""
     organization: Organization | None = None
     display_name: str = ""
     """What identity providers call the pool to people."""

@@ -96,6 +96,7 @@ def _pool(entry: Entry, base_domain: str, reading: Reading) -> UserPool | None:
         signing_algorithm=SigningAlgorithm(values.get("SigningAlgorithm", SigningAlgorithm.RS256)),
         conformance=Conformance(values.get("Conformance", Conformance.COGNITO)),
         case_sensitive=case_sensitive,
+        supplementary_characters=values.get("AllowSupplementaryCharacters", False),
         organization=_organization(values.get("Organization", {})),
         display_name=values.get("DisplayName", name),
         logo=_logo(values.get("Logo", {})),

@@ -191,6 +191,12 @@ POOL = table(
         "How user names compare.",
     ),
     Member(
+        "AllowSupplementaryCharacters",
+        Boolean(),
+        "The broker's own. Whether SAML attributes may have characters beyond U+FFFF (emoji).",
+        default="false",
+    ),
+    Member(
         "Organization",
         Object(
             table(

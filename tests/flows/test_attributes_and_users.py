@@ -105,6 +105,18 @@ def test_any_name_id_is_a_user_of_its_own(mapped: World, name_id: str) -> None:
     assert claims["identities"][0]["userId"] == name_id
 
 
+@pytest.mark.parametrize("names", [["Al \U0001f600"], ["Al", "\U0001f600"]], ids=["one", "several"])
+@pytest.mark.parametrize("allowed", [False, True])
+def test_emoji_in_an_assertion_are_the_pools_choice(
+    new_world: Callable[..., World], names: list[str], allowed: bool
+) -> None:
+    world = new_world(pool={"AllowSupplementaryCharacters": allowed})
+    answer = world.sign_in(world.browser(), attributes={"displayName": names})
+    assert ("code" in answer) is allowed
+    if not allowed:
+        assert "name: 4-byte UTF-8" in answer["error_description"]
+
+
 def test_a_name_id_too_long_for_a_user_name_says_so(mapped: World) -> None:
     answer = mapped.sign_in(mapped.browser(), name_id="x" * 124, attributes={"mail": ["a@b.test"]})
     assert "Member must have length less than or equal to 128" in answer["error_description"]

@@ -196,6 +196,19 @@ def test_characters_that_no_store_takes_are_refused(value: str) -> None:
     assert refusal(oidc(email="c"), c=value).reason is Reason.ATTRIBUTE_INVALID
 
 
+@pytest.mark.parametrize("value", ["\U0001f600", "a\x00b", "a\ud800b"])
+def test_a_character_is_refused_in_one_of_several_values_too(value: str) -> None:
+    """Percent-encoded, as one attribute, they would be ASCII."""
+    error = refusal(saml(email="c"), c=("a@b.test", value))
+    assert error.reason is Reason.ATTRIBUTE_INVALID
+
+
+@pytest.mark.parametrize("values", [("\U0001f600",), ("a", "\U0001f600")])
+def test_a_pool_may_take_four_byte_characters(values: tuple[str, ...]) -> None:
+    pool = replace(POOL, supplementary_characters=True)
+    assert mapped(saml(email="c"), pool=pool, c=values) == {"email": flattened(values)}
+
+
 def test_username_in_an_oidc_mapping_is_the_subject_and_no_attribute() -> None:
     assert mapped(oidc(username="sub", email="c"), c="a@b.test", sub="x") == {"email": "a@b.test"}
 

@@ -142,8 +142,10 @@ def test_own_members_of_a_pool(tmp_path: Path) -> None:
             SigningAlgorithm="ES256",
             Conformance="oidc",
             UsernameConfiguration={"CaseSensitive": False},
+            AllowSupplementaryCharacters=True,
         ),
     )
+    assert pool.supplementary_characters
     assert (pool.signing_algorithm, pool.conformance, pool.case_sensitive) == (
         SigningAlgorithm.ES256,
         Conformance.OIDC,
