@@ -109,11 +109,11 @@ def document_type_behind_a_declaration_in_utf16(scene: Scene) -> str:
 # -- depth, width, numbers --------------------------------------------------------------------
 
 
-def _crowded(name: str, content: str, encoding: str = "utf-8") -> None:
+def _crowded(name: str, content: str, encoding: str = "utf-8", reason: Reason = NOT_XML) -> None:
     def build(scene: Scene) -> str:
         return _encode(_with_extensions(_document(scene), content), encoding)
 
-    CASES.add(name, "CVE-2025-25293, CVE-2026-49289", build, NOT_XML)
+    CASES.add(name, "CVE-2025-25293, CVE-2026-49289", build, reason)
 
 
 ATTRIBUTE = 'a{:x}=""'
@@ -133,6 +133,16 @@ _crowded(
     "1,500 namespaces in UTF-16, where they are not seen in the bytes",
     f"<x {_numbered(NAMESPACE, 1500)}>{'<y/>' * 500}</x>",
     "utf-16",
+)
+_crowded(
+    "5,800 elements with IDs of each spelling, one and the same",
+    '<a ID=""/><a Id=""/><a xml:id=""/>' * 1940,
+    reason=Reason.SAML_ASSERTION_SIGNATURE,
+)
+_crowded(
+    "4,200 elements with IDs of each spelling, all different until the last",
+    "".join(f'<a ID="{n}"/><a Id="b{n}"/><a xml:id="c{n}"/>' for n in range(1400)) + '<a ID="0"/>',
+    reason=Reason.SAML_ASSERTION_SIGNATURE,
 )
 _crowded("9,000 comments", "<!---->" * 9_000)
 _crowded("12,000 instructions", "<?x?>" * 12_000)
