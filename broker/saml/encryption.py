@@ -33,6 +33,7 @@ from broker.saml.xml import (
     parse,
     plain_text,
     serialized,
+    words,
 )
 
 MAX_ENCRYPTED_KEYS = 8
@@ -142,7 +143,7 @@ def _declared(
 
 def _cipher_value(encrypted: Element) -> bytes:
     value = only_child(only_child(encrypted, name(XENC, "CipherData")), name(XENC, "CipherValue"))
-    return b64decode("".join(plain_text(value).split()), validate=True)
+    return b64decode("".join(words(plain_text(value))), validate=True)
 
 
 def _open_gcm(key: bytes, data: bytes) -> bytes:

@@ -9,7 +9,6 @@ the message (KeyInfo) is never looked at. Which algorithms are good enough is sa
 
 from __future__ import annotations
 
-import binascii
 import hmac
 from base64 import b64decode
 from collections.abc import Sequence
@@ -31,6 +30,7 @@ from broker.saml.xml import (
     only_child,
     plain_text,
     reparse,
+    words,
 )
 
 ENVELOPED = f"{DS}enveloped-signature"
@@ -146,7 +146,7 @@ def _exclusive_prefixes(method: Element) -> list[str]:
     prefixes = [
         prefix
         for inclusive in children(method, _INCLUSIVE_NAMESPACES)
-        for prefix in inclusive.get("PrefixList", "").split()
+        for prefix in words(inclusive.get("PrefixList", ""))
     ]
     if len(prefixes) > MAX_PREFIXES:
         raise SignatureError(f"at most {MAX_PREFIXES} prefixes", str(len(prefixes)))
@@ -166,8 +166,8 @@ def _transform_prefixes(transforms: Element) -> list[str]:
 def _base64(element: Element) -> bytes:
     """The value of a DigestValue or SignatureValue: base64, not empty, no elements in it."""
     try:
-        value = b64decode("".join(plain_text(element).split()), validate=True)
-    except binascii.Error as fault:
+        value = b64decode("".join(words(plain_text(element))), validate=True)
+    except ValueError as fault:
         raise SignatureError(f"base64 in {local_name(element)}", "something else") from fault
     if not value:
         raise SignatureError(f"a {local_name(element)}", "an empty one")

@@ -314,3 +314,16 @@ def test_any_change_decrypts_to_the_same_or_not_at_all(position: int, character:
         assert decrypt(parse(changed.encode())[0], [builders.rsa_key("pool")]).get("ID") == "_a1"
     except (DecryptionError, XmlError, IndexError):
         return
+
+
+@pytest.mark.parametrize(
+    ("space", "is_fine"), [(" \t\r\n", True), ("\u00a0", False), ("\u3000", False)]
+)
+def test_a_ciphertext_may_have_xmls_white_space_and_no_other(space: str, is_fine: bool) -> None:
+    spaced = SEALED.replace("<xenc:CipherValue>", f"<xenc:CipherValue>{space}")
+    holder, keys = parse(spaced.encode())[0], [builders.rsa_key("pool")]
+    if is_fine:
+        assert decrypt(holder, keys).get("ID") == "_a1"
+    else:
+        with pytest.raises(DecryptionError):
+            decrypt(holder, keys)

@@ -228,6 +228,14 @@ def test_inclusive_namespaces_are_allowed(key: rsa.RSAPublicKey) -> None:
     assert view(signed(Recipe(prefixes="#default xs"), document), key)[0].text == "alice"
 
 
+def test_prefixes_are_separated_by_xmls_white_space(key: rsa.RSAPublicKey) -> None:
+    """The signer here took U+00A0 for some; other readers would look for one prefix of three letters."""
+    document = DOCUMENT.replace("<m:Name>", '<m:Name xmlns:xs="urn:xs" type="xs:string">')
+    assert view(signed(Recipe(prefixes="xs\n\tm"), document), key)[0].text == "alice"
+    with pytest.raises(SignatureError, match="changed content"):
+        view(signed(Recipe(prefixes="xs\u00a0m"), document), key)
+
+
 def test_many_prefixes_refuse(key: rsa.RSAPublicKey) -> None:
     recipe = Recipe(prefixes=" ".join(f"p{i}" for i in range(33)))
     with pytest.raises(SignatureError, match="prefixes"):
@@ -321,6 +329,19 @@ def test_base64_may_be_wrapped(key: rsa.RSAPublicKey) -> None:
 
     recipe = Recipe(digest_value=wrapped, signature_value=wrapped)
     assert view(signed(recipe), key)[0].text == "alice"
+
+
+@pytest.mark.parametrize("space", ["\u0085", "\u00a0", "\u2003", "\u3000", "\ufeff"])
+@pytest.mark.parametrize("part", ["digest_value", "signature_value"])
+def test_white_space_that_is_not_xmls_is_no_base64(
+    key: rsa.RSAPublicKey, part: str, space: str
+) -> None:
+    def spaced(value: str) -> str:
+        return value[:20] + space + value[20:]
+
+    recipe = replace(builders.RECIPE, **{part: spaced})
+    with pytest.raises(SignatureError, match="base64 in"):
+        view(signed(recipe), key)
 
 
 def test_a_signature_elsewhere_is_not_the_elements_own(key: rsa.RSAPublicKey) -> None:

@@ -35,6 +35,8 @@ SNIPPETS = (
     f'<s:Assertion xmlns:s="{ASSERTION}" ID="_x"/>',
     f'<p:Extensions xmlns:p="{PROTOCOL}"/>',
 )
+BASE64 = ("SignatureValue", "DigestValue", "X509Certificate")
+SPACES = (" ", "\n", "\r", "\u00a0", "\u0085", "\u2003", "\u3000")
 ATTRIBUTES = ("ID", "Id", "URI", "Algorithm", "Destination", "xmlns:x", "Value", "PrefixList")
 VALUES = ("", "_x", "#_x", VICTIM, "urn:x", "relative", "http://www.w3.org/2001/10/xml-exc-c14n#")
 
@@ -131,6 +133,19 @@ def _rename(number: int, other: int) -> Change:
     return change
 
 
+def _space(number: int, position: int, space: str) -> Change:
+    """White space of some kind into base64, where XML's own kind alone is passed over."""
+
+    def change(root: etree._Element) -> None:
+        values = [each for tag in BASE64 for each in root.iter(f"{{{DSIG}}}{tag}")]
+        if values:
+            value = values[number % len(values)]
+            at = position % (len(value.text or "") + 1)
+            value.text = f"{(value.text or '')[:at]}{space}{(value.text or '')[at:]}"
+
+    return change
+
+
 _NUMBERS = st.integers(min_value=0, max_value=200)
 _CHANGES = st.one_of(
     st.builds(_copy, _NUMBERS, _NUMBERS, move=st.booleans()),
@@ -139,6 +154,7 @@ _CHANGES = st.one_of(
     st.builds(_set, _NUMBERS, st.sampled_from(ATTRIBUTES), st.sampled_from(VALUES)),
     st.builds(_say, _NUMBERS, st.sampled_from(VALUES)),
     st.builds(_rename, _NUMBERS, _NUMBERS),
+    st.builds(_space, _NUMBERS, _NUMBERS, st.sampled_from(SPACES)),
 )
 
 MUTANTS = st.builds(
