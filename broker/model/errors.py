@@ -195,6 +195,7 @@ class Reason(StrEnum):
     SAML_ASSERTION_SIGNATURE = "saml_assertion_signature"
     SAML_UNSIGNED = "saml_unsigned"
     SAML_DECRYPTION = "saml_decryption"
+    SAML_ENCRYPTED_PREFIX = "saml_encrypted_prefix"
     SAML_NOT_ENCRYPTED = "saml_not_encrypted"
     SAML_STATUS = "saml_status"
     SAML_VERSION = "saml_version"

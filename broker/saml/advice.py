@@ -21,6 +21,7 @@ ADVICE = {
     Reason.SAML_UNSIGNED: "Switch on signing of the assertion, the response or both.",
     Reason.SAML_DECRYPTION: "Give the provider the encryption certificate from /saml2/metadata; it must "
     "use AES and RSA-OAEP.",
+    Reason.SAML_ENCRYPTED_PREFIX: "Sign the assertion itself, before it is encrypted.",
     Reason.SAML_NOT_ENCRYPTED: "Switch on assertion encryption, or set EncryptedResponses to false.",
     Reason.SAML_STATUS: "The provider itself refused the sign-in: its own log says why.",
     Reason.SAML_VERSION: "The provider must speak SAML 2.0 with this application.",

@@ -1,10 +1,10 @@
 """Decryption of one EncryptedAssertion (XML Encryption 1.1).
 
-Owns the way from ciphertext to the bytes of an assertion. Every failure here is one failure,
-in text and as far as possible in time: a key that does not unwrap is replaced by a random one
-and the work goes on, so that the broker is no oracle for a padding (Bleichenbacher, Manger) or
-for a content key (Jager and Somorovsky). Decrypting proves nothing about the sender; the
-signature that does is the caller's business.
+Owns the way from ciphertext to an assertion: its bytes, and the tree that they are in a given
+place. Every failure here is one failure, in text and as far as possible in time: a key that does
+not unwrap is replaced by a random one and the work goes on, so that the broker is no oracle for a
+padding (Bleichenbacher, Manger) or for a content key (Jager and Somorovsky). Decrypting proves
+nothing about the sender; the signature that does is the caller's business.
 """
 
 from __future__ import annotations
@@ -75,17 +75,29 @@ class _Cipher:
     open: Callable[[bytes, bytes], bytes]
 
 
-def decrypt(holder: Element, keys: Sequence[rsa.RSAPrivateKey]) -> Element:
-    """The root of the plaintext inside an EncryptedAssertion, parsed like any other document.
-
-    Raises ``DecryptionError``, and nothing else.
-    """
+def decrypt(holder: Element, keys: Sequence[rsa.RSAPrivateKey]) -> bytes:
+    """The plaintext inside an EncryptedAssertion. Raises ``DecryptionError``, and nothing else."""
     try:
         data = only_child(holder, name(XENC, "EncryptedData"))
         cipher = _CIPHERS[only_child(data, name(XENC, "EncryptionMethod")).get("Algorithm", "")]
         wrapped = list(_encrypted_keys(holder, data))
         content_key = _content_key(wrapped, keys, cipher.key_size)
-        return _parse_in_context(cipher.open(content_key, _cipher_value(data)), data)
+        return cipher.open(content_key, _cipher_value(data))
+    except Exception as fault:
+        raise DecryptionError from fault
+
+
+def read_within(plaintext: bytes, holder: Element) -> Element:
+    """The root of the plaintext, parsed like any other document, as if it stood where ``holder`` does.
+
+    It stands for an element (XML Encryption 4.4), so prefixes may be declared outside it: libraries
+    that encrypt in place leave them there. What ``holder`` declares then decides what the names in
+    the plaintext mean, so the caller must know who declared it. Raises ``DecryptionError``, and
+    nothing else.
+    """
+    try:
+        alone = _standing_alone(plaintext)
+        return _parsed_within(plaintext, holder) if alone is None else alone
     except Exception as fault:
         raise DecryptionError from fault
 
@@ -160,19 +172,20 @@ def _open_cbc(key: bytes, data: bytes) -> bytes:
     return padded[:-count]
 
 
-def _parse_in_context(plaintext: bytes, data: Element) -> Element:
-    """The plaintext stands for an element where EncryptedData stood (XML Encryption 4.4), so
-    prefixes may be declared outside it: libraries that encrypt in place leave them there."""
+def _standing_alone(plaintext: bytes) -> Element | None:
+    """Most need no declaration from outside. None: this one has a prefix that it does not declare, or
+    a name that a default namespace would be for."""
     try:
-        return parse(plaintext)
+        root = parse(plaintext)
     except XmlError:
-        return _within(plaintext, data)
+        return None
+    return root if str(root.tag).startswith("{") else None
 
 
-def _within(plaintext: bytes, data: Element) -> Element:
+def _parsed_within(plaintext: bytes, holder: Element) -> Element:
     declarations = "".join(
         f' xmlns{":" if prefix else ""}{prefix or ""}="{escaped(uri)}"'
-        for prefix, uri in data.nsmap.items()
+        for prefix, uri in holder.nsmap.items()
     )
     context = parse(b"<context%b>%b</context>" % (declarations.encode(), plaintext))
     (only,) = context

@@ -25,6 +25,7 @@ _PUBLIC = {
     Reason.SAML_ASSERTION_SIGNATURE: _ASSERTION_SIGNATURE,
     Reason.SAML_UNSIGNED: _ASSERTION_SIGNATURE,
     Reason.SAML_DECRYPTION: _ASSERTION_SIGNATURE,
+    Reason.SAML_ENCRYPTED_PREFIX: _ASSERTION_SIGNATURE,
     Reason.SAML_NOT_ENCRYPTED: f"{_PREFIX}SAML Assertion is not encrypted. ",
     Reason.SAML_STATUS: f"{_PREFIX}Status is not Success. ",
     Reason.SAML_VERSION: f"{_PREFIX}Version is not 2.0. ",

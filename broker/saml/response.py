@@ -18,7 +18,7 @@ from lxml import etree
 from broker.model.errors import Reason
 from broker.saml.algorithms import SignatureError
 from broker.saml.assertion import Assertion, NameId, read_assertion
-from broker.saml.encryption import DecryptionError, decrypt
+from broker.saml.encryption import DecryptionError, decrypt, read_within
 from broker.saml.expectations import Expectations
 from broker.saml.refusal import refused
 from broker.saml.rules import (
@@ -123,7 +123,7 @@ def one_assertion(response: Element, sent: Element, expected: Expectations) -> E
         received = f"{len(plain)} and {len(encrypted)} encrypted"
         raise refused(Reason.SAML_ASSERTION_PLACEMENT, "one assertion", received)
     if encrypted:
-        return _decrypted(encrypted[0], expected)
+        return _decrypted(encrypted[0], children(sent, ENCRYPTED_ASSERTION)[0], expected)
     if expected.require_encryption:
         raise refused(Reason.SAML_NOT_ENCRYPTED, "an EncryptedAssertion", "a plain one")
     return _as_signed(plain[0], sent)
@@ -143,15 +143,44 @@ def _as_signed(assertion: Element, sent: Element) -> Element:
     return as_sent
 
 
-def _decrypted(holder: Element, expected: Expectations) -> Element:
+def _decrypted(holder: Element, as_sent: Element, expected: Expectations) -> Element:
     """Reading starts over on the plaintext: what is in it is as unproven as the Response was."""
     try:
-        root = decrypt(holder, expected.decryption_keys())
+        root = _in_its_context(decrypt(holder, expected.decryption_keys()), holder, as_sent)
     except DecryptionError as fault:
         raise refused(Reason.SAML_DECRYPTION, fault.expected, fault.received) from fault
     if root.tag != ASSERTION or len(cast("list[Element]", _ASSERTIONS(root))) != 1:
         raise refused(Reason.SAML_DECRYPTION, "one Assertion in the plaintext", "something else")
     return root
+
+
+def _in_its_context(plaintext: bytes, holder: Element, as_sent: Element) -> Element:
+    """The plaintext with its prefixes bound as its proof needs them: by a signature of its own in the
+    document as sent, by that of the Response in what it covers.
+
+    Both differ, since exclusive canonicalisation drops a declaration that the Response itself makes
+    no use of: whoever carries the message can change it, and so what names in the plaintext mean.
+    A signature inside the plaintext was made where all of them were declared, and is verified next:
+    it covers each prefix that is used, bound as it is, so another binding fails it, and what is read
+    afterwards comes from its own canonical form. Without one, the Response's signature is all the
+    proof there is, and it covers the ciphertext and the declarations in ``holder``, not those that
+    were dropped. A prefix that only those declare has no meaning that anybody vouches for.
+
+    Declarations changed to hide, or to feign, a signature inside gain nothing: hidden, the plaintext
+    must make sense by what the Response's signature covers; feigned, it has to verify.
+    """
+    root = read_within(plaintext, as_sent)
+    if is_signed(root):
+        return root
+    try:
+        return read_within(plaintext, holder)
+    except DecryptionError as fault:
+        # It was read a moment ago: nobody without the provider's key gets here, so it is no oracle.
+        raise refused(
+            Reason.SAML_ENCRYPTED_PREFIX,
+            "prefixes declared in the plaintext, or where the Response's signature covers it",
+            "one declared on the Response alone, where anybody could change it",
+        ) from fault
 
 
 def _keep(rules: Sequence[tuple[str, Rule]], element: Element, expected: Expectations) -> None:

@@ -16,8 +16,9 @@ from typing import Any
 
 from lxml import etree
 
+from tests.kit import saml_crypto
 from tests.kit.saml_document import ASSERTION, PROTOCOL, Answer, Markup
-from tests.kit.saml_idp import Signed, Signing
+from tests.kit.saml_idp import Signed, Signing, encode
 from tests.kit.saml_keys import KeyPair, key_pair
 from tests.saml.attacks.case import Scene, assertion_of, detached, one
 from tests.saml.attacks.validity import CONFIRMATION
@@ -269,7 +270,53 @@ def elements() -> Iterator[HonestCase]:
         )
 
 
+# -- encrypted in place -----------------------------------------------------------------------
+
+_OUTSIDE = {
+    "saml": ASSERTION,
+    "xs": "http://www.w3.org/2001/XMLSchema",
+    "xsi": "http://www.w3.org/2001/XMLSchema-instance",
+}
+
+
+def _encrypted_in_place(signed: Signed, prefixes: tuple[str, ...], scene: Scene) -> str:
+    """All prefixes are declared on the Response, and none in the plaintext, as libxmlsec leaves it."""
+    declared = {f' xmlns:{prefix}="{uri}"' for prefix, uri in _OUTSIDE.items()}
+    plain = scene.idp.document(scene.request, sign="none", name_id=USER, edit=_typed_value)
+    document = etree.tostring(plain, encoding="unicode")
+    for declaration in declared:
+        document = document.replace(declaration, "")
+    response = etree.fromstring(document.replace(" ", f"{''.join(declared)} ", 1))
+    assertion = assertion_of(response)
+    if signed != "response":
+        saml_crypto.sign(assertion, scene.idp.keys[0], inclusive_prefixes=prefixes)
+    plaintext = etree.tostring(assertion, encoding="unicode", with_tail=False)
+    for declaration in declared | {f' xmlns:samlp="{PROTOCOL}"'}:
+        plaintext = plaintext.replace(declaration, "")
+    response.replace(assertion, scene.encryption.encrypt(plaintext.encode()))
+    if signed != "assertion":
+        saml_crypto.sign(response, scene.idp.keys[0], inclusive_prefixes=prefixes)
+    return encode(etree.fromstring(etree.tostring(response)))
+
+
+def in_place() -> Iterator[HonestCase]:
+    """Where the Response's signature is the only one, it must cover what the plaintext needs."""
+    for signed, prefixes in (
+        ("assertion", ()),
+        ("assertion", ("xs",)),
+        ("both", ()),
+        ("both", ("xs",)),
+        ("response", tuple(_OUTSIDE)),
+    ):
+        listed = f", prefixes {' '.join(prefixes)}" if prefixes else ""
+        yield HonestCase(
+            name=f"encrypted in place, {signed} signed{listed}",
+            build=partial(_encrypted_in_place, signed, prefixes),
+        )
+
+
 HONEST: tuple[HonestCase, ...] = (
+    *in_place(),
     *spellings(),
     *algorithms(),
     *ciphers(),

@@ -8,6 +8,7 @@ others, in ``wrapping``.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from lxml import etree
 
 from broker.model.errors import Reason
 from tests.kit.saml_document import ASSERTION, PROTOCOL
+from tests.kit.saml_idp import Signed
 from tests.saml.attacks.case import (
     ATTACKER,
     VICTIM,
@@ -28,6 +30,7 @@ from tests.saml.attacks.case import (
 from tests.saml.attacks.forge import sign_oddly
 
 CASES = Cases(Category.ENCRYPTION)
+OLD_NAMES = "urn:idp.example:former-names"
 
 DECRYPTION = Reason.SAML_DECRYPTION
 
@@ -166,6 +169,52 @@ def document_type_inside(scene: Scene) -> etree._Element:
     """A document type declaration in the plaintext, which names the victim by an entity."""
     genuine = _plaintext(_genuine(scene))
     return _with_plaintext(scene, b'<!DOCTYPE x [<!ENTITY e "x">]>' + genuine)
+
+
+# -- prefixes from outside --------------------------------------------------------------------
+
+OLD, REBOUND = f' xmlns:old="{OLD_NAMES}"', f' xmlns:old="{ASSERTION}"'
+
+
+def _with_a_former_name(scene: Scene, sign: Signed) -> etree._Element:
+    """An answer for the attacker that the provider encrypted in place, with a name of somebody else in
+    a namespace of its own; the prefix for it is declared on the Response, and nothing there uses it."""
+
+    def remember(response: etree._Element) -> None:
+        former = f"<old:Subject{OLD}><old:NameID>{VICTIM}</old:NameID></old:Subject>"
+        one(assertion_of(response), "s:Subject").addprevious(etree.fromstring(former))
+
+    plain = scene.idp.document(scene.request, name_id=ATTACKER, sign="none", edit=remember)
+    declared = etree.tostring(plain, encoding="unicode").replace(OLD, "").replace(" ", OLD + " ", 1)
+    response = etree.fromstring(declared)
+    assertion = assertion_of(response)
+    if sign == "both":
+        sign_oddly(assertion, scene.idp.keys[0])
+    plaintext = _plaintext(assertion).replace(OLD.encode(), b"")
+    response.replace(assertion, scene.encryption.encrypt(plaintext))
+    sign_oddly(response, scene.idp.keys[0])
+    return etree.fromstring(etree.tostring(response))
+
+
+def _rebound(name: str, sign: Signed, reason: Reason) -> None:
+    def build(scene: Scene) -> str:
+        genuine = etree.tostring(_with_a_former_name(scene, sign)).decode()
+        assert genuine.count(OLD) == 1
+        return base64.b64encode(genuine.replace(OLD, REBOUND).encode()).decode()
+
+    CASES.add(name, "XML Encryption 4.4; Exclusive C14N 1.2", build, reason)
+
+
+_rebound(
+    "A prefix of the plaintext declared anew on the Response, which alone is signed",
+    "response",
+    Reason.SAML_ENCRYPTED_PREFIX,
+)
+_rebound(
+    "A prefix of the plaintext declared anew on the Response, both being signed",
+    "both",
+    Reason.SAML_ASSERTION_SIGNATURE,
+)
 
 
 # -- ciphers nobody should use ----------------------------------------------------------------

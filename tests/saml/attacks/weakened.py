@@ -91,7 +91,7 @@ def decrypted(root: etree._Element, scene: Scene) -> etree._Element:
             plaintext = xmlsec.EncryptionContext(_keys_manager(scene.broker)).decrypt(data)
         except xmlsec.Error:
             continue
-        for element in _elements_of(plaintext):
+        for element in _elements_of(plaintext, holder):
             holder.addprevious(element)
         above.remove(holder)
     # What was put in may be encrypted again.
@@ -102,12 +102,14 @@ def _encrypted_in(root: etree._Element) -> list[etree._Element]:
     return list(root.iter(f"{{{XENC}}}EncryptedData"))
 
 
-def _elements_of(plaintext: bytes) -> list[etree._Element]:
-    """All elements of a plaintext, however many there are."""
+def _elements_of(plaintext: bytes, holder: etree._Element) -> list[etree._Element]:
+    """All elements of a plaintext, however many there are, with the prefixes of its surroundings."""
     try:
         return [etree.fromstring(plaintext, _PERMISSIVE)]
     except etree.XMLSyntaxError:
-        return list(etree.fromstring(b"<context>%b</context>" % plaintext, _RECOVERING))
+        declared = "".join(f' xmlns:{p}="{uri}"' for p, uri in holder.nsmap.items() if p)
+        context = b"<context%b>%b</context>" % (declared.encode(), plaintext)
+        return list(etree.fromstring(context, _RECOVERING))
 
 
 @cache
