@@ -176,8 +176,9 @@ class RefreshTokenStore(Protocol):
         """Revoke a family, also one that does not exist yet; idempotent. The mark is kept until the
         family's own expiry or ``remember_until`` (epoch seconds), whichever is later."""
 
-    def revoke_user(self, pool_id: str, sub: str) -> None:
-        """Revoke all families of a user."""
+    def revoke_user(self, pool_id: str, sub: str, provider: str | None = None) -> None:
+        """Revoke all families of a user, or those that came by ``provider``; a family that nobody
+        knows that of counts as any provider's."""
 
 
 class UserDirectory(Protocol):
@@ -205,6 +206,9 @@ class UserDirectory(Protocol):
 
     def sign_out_everywhere(self, pool_id: str, sub: str, *, now: int) -> bool:
         """Kill the tokens of every sign-in before ``now``. False: no such user."""
+
+    def sign_out_from(self, pool_id: str, sub: str, provider: str, *, now: int) -> None:
+        """Kill the codes and refresh tokens of every sign-in by that provider before ``now``."""
 
     def delete(self, pool_id: str, sub: str) -> bool:
         """Forget the user, its identities and its memberships. False: no such user."""

@@ -44,6 +44,18 @@ class Accounts:
         self.directory.sign_out_everywhere(pool.id, user.sub, now=self._now())
         self.refresh_tokens.revoke_user(pool.id, user.sub)
 
+    def sign_out_from(self, pool: UserPool, user: UserProfile, provider: str) -> None:
+        """Kill the tokens of sign-ins by ``provider``; whoever has no other identity has no others.
+
+        An access token does not say by whom its user came. It dies with its family; one that has none
+        (implicit flow) lives on when the user has identities at other providers.
+        """
+        if all(identity.provider_name == provider for identity in user.identities):
+            self.sign_out_everywhere(pool, user)
+            return
+        self.directory.sign_out_from(pool.id, user.sub, provider, now=self._now())
+        self.refresh_tokens.revoke_user(pool.id, user.sub, provider)
+
     def disable(self, pool: UserPool, user: UserProfile) -> None:
         """No sign-in, no session, no token, until enabled; what is from before stays dead even then."""
         self.directory.set_enabled(pool.id, user.sub, enabled=False, now=self._now())

@@ -57,6 +57,7 @@ class Answers:
                 code_challenge=request.code_challenge,
                 nonce=request.nonce,
                 resource=request.resource,
+                provider=session.provider,
             )
         )
         return Answer({"code": code.key}, code)

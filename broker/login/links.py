@@ -57,7 +57,7 @@ class Links:
         """The source's next sign-in makes a user of its own. The user it was linked to, or None when
         it was still expected.
 
-        That user's tokens die: nobody can tell which of them the source came by.
+        That user's tokens die, by whichever identity they came.
         """
         if source.attribute != SUBJECT:
             name, attribute = source.provider.name, source.attribute

@@ -157,7 +157,7 @@ class ProviderSignOut:
         self.sessions.end_for(pool.id, wish.provider, wish.subject)
         user = self.directory.find(pool.id, wish.provider, wish.subject)
         if user is not None:
-            self.accounts.sign_out_everywhere(pool, user)
+            self.accounts.sign_out_from(pool, user, wish.provider)
         events.signed_out_by_provider(pool, wish.provider)
 
 

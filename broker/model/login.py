@@ -189,7 +189,8 @@ def upstream_session(provider: str, session_id: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkedIdentity:
-    """One member of ``identities``. ``created_at`` is epoch milliseconds, as on the wire."""
+    """One member of ``identities``. ``created_at`` is epoch milliseconds, as on the wire;
+    ``signed_out_at`` epoch seconds: when its provider last signed its person out."""
 
     user_id: str
     provider_name: str
@@ -197,6 +198,7 @@ class LinkedIdentity:
     issuer: str | None
     primary: bool
     created_at: int
+    signed_out_at: int = 0
 
     @classmethod
     def at(
@@ -251,6 +253,16 @@ class UserProfile:
     created_at: int = 0
     modified_at: int = 0
     tokens_valid_after: int = 0
+
+    def signed_out_at(self, provider: str | None) -> int:
+        """What sign-ins by ``provider`` gave before that (epoch seconds) is dead. None stands for a
+        provider that is not known: it may be any of the user's."""
+        of_identities = (
+            identity.signed_out_at
+            for identity in self.identities
+            if provider in (None, identity.provider_name)
+        )
+        return max(self.tokens_valid_after, *of_identities, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,13 +27,16 @@ class AuthorizationCode:
     code_challenge: str | None = None
     nonce: str | None = None
     resource: str | None = None
+    provider: str | None = None
+    """By which the user came; None: not known, in what an older version has kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenFamily:
     """All that one sign-in of one client yields: refresh tokens come and go, this stays.
 
-    ``expires_at`` is when its last refresh token dies; rotation does not move it.
+    ``expires_at`` is when its last refresh token dies; rotation does not move it. ``provider`` as in
+    ``AuthorizationCode``.
     """
 
     pool_id: str
@@ -45,6 +48,7 @@ class TokenFamily:
     issued_at: int
     expires_at: int
     resource: str | None = None
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

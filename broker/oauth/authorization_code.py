@@ -73,7 +73,9 @@ class AuthorizationCodeGrant:
             self.directory.by_sub(pool.id, code.sub),
             pool,
             _invalid_grant,
-            shown=Issued(at=code.issued_at, reason=RequestReason.CODE_REVOKED),
+            shown=Issued(
+                at=code.issued_at, reason=RequestReason.CODE_REVOKED, provider=code.provider
+            ),
         )
         return Authorization(
             client=client,

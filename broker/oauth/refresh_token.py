@@ -55,6 +55,7 @@ class RefreshTokens:
             issued_at=now,
             expires_at=now + client.lifetimes.refresh,
             resource=code.resource,
+            provider=code.provider,
         )
         self.store.start(family, token)
         return token
@@ -135,7 +136,11 @@ class RefreshTokenGrant:
             held.user,
             pool,
             _invalid_grant,
-            shown=Issued(at=held.family.issued_at, reason=RequestReason.REFRESH_TOKEN_REVOKED),
+            shown=Issued(
+                at=held.family.issued_at,
+                reason=RequestReason.REFRESH_TOKEN_REVOKED,
+                provider=held.family.provider,
+            ),
         )
         return held.family, user
 

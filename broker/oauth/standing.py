@@ -24,10 +24,12 @@ class Refuse(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
     """A code or a token that speaks for a user: when it was issued (epoch seconds), and why it is
-    refused when the user was signed out everywhere after that."""
+    refused when the user was signed out after that, everywhere or by the provider it came by."""
 
     at: int
     reason: RequestReason
+    provider: str | None = ""
+    """None: it may be any. Empty, of access tokens: that is for their families to know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ def in_good_standing(
     fault = fault_of(user, pool)
     if fault is not None:
         raise refuse(fault.reason)
-    if shown is not None and shown.at < user.tokens_valid_after:
+    if shown is not None and shown.at < user.signed_out_at(shown.provider):
         raise refuse(shown.reason)
     return user
 

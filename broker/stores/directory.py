@@ -80,6 +80,11 @@ class SqlDirectory:
     def sign_out_everywhere(self, pool_id: str, sub: str, *, now: int) -> bool:
         return bool(self._sql.write(statements.SIGN_OUT, pool=pool_id, of_sub=sub, now=now))
 
+    def sign_out_from(self, pool_id: str, sub: str, provider: str, *, now: int) -> None:
+        self._sql.write(
+            statements.SIGN_OUT_FROM, pool=pool_id, of_sub=sub, provider=provider, now=now
+        )
+
     def delete(self, pool_id: str, sub: str) -> bool:
         return bool(self._sql.write(statements.DELETE, pool=pool_id, of_sub=sub))
 
@@ -163,6 +168,7 @@ def _identity_columns(identity: LinkedIdentity) -> dict[str, object]:
         "issuer": identity.issuer,
         "is_primary": identity.primary,
         "created_at": identity.created_at,
+        "signed_out_at": identity.signed_out_at,
     }
 
 

@@ -72,6 +72,15 @@ WRITE_ATTRIBUTES = _change(attributes=Merged(users.c.attributes, bindparam("chan
 ENABLE = _change(enabled=True)
 DISABLE = _change(enabled=False, tokens_valid_after=bindparam("now"))
 SIGN_OUT = _change(tokens_valid_after=bindparam("now"))
+SIGN_OUT_FROM = (
+    update(identities)
+    .where(
+        identities.c.pool_id == bindparam("pool"),
+        identities.c.sub == bindparam("of_sub"),
+        identities.c.provider_name == bindparam("provider"),
+    )
+    .values(signed_out_at=bindparam("now"))
+)
 DELETE = delete(users).where(*_THIS_USER).returning(users.c.sub)
 UNLINK = (
     delete(identities)

@@ -120,6 +120,7 @@ class SqlExpectedLinks:
                     issuer=identity.issuer,
                     is_primary=identity.primary,
                     created_at=identity.created_at,
+                    signed_out_at=identity.signed_out_at,
                 )
                 if inserted is None:
                     raise _IdentityTakenError

@@ -38,6 +38,7 @@ _FAMILY = (
     tokens.c.issued_at,
     tokens.c.expires_at,
     tokens.c.resource,
+    tokens.c.provider,
 )
 _NAMES = [column.name for column in _FAMILY]
 
@@ -86,6 +87,7 @@ _REVOKE = _MARK.on_conflict_do_update(
     set_={"keep_until": _MARK.excluded.keep_until},
     where=marks.c.keep_until < _MARK.excluded.keep_until,
 )
+_OF_PROVIDER = bindparam("of_provider", type_=tokens.c.provider.type)
 _REVOKE_USER = (
     insert(marks)
     .from_select(
@@ -95,7 +97,14 @@ _REVOKE_USER = (
             tokens.c.origin_jti,
             func.max(tokens.c.expires_at) + LONGEST_ACCESS_TOKEN,
         )
-        .where(tokens.c.pool_id == bindparam("pool"), tokens.c.sub == bindparam("of_sub"))
+        .where(
+            tokens.c.pool_id == bindparam("pool"),
+            tokens.c.sub == bindparam("of_sub"),
+            or_(
+                tokens.c.provider.is_(None),
+                tokens.c.provider == func.coalesce(_OF_PROVIDER, tokens.c.provider),
+            ),
+        )
         .group_by(tokens.c.pool_id, tokens.c.origin_jti),
     )
     .on_conflict_do_nothing()
@@ -146,6 +155,7 @@ class SqlGrants:
             issued_at=family.issued_at,
             expires_at=family.expires_at,
             resource=family.resource,
+            provider=family.provider,
             digest=digest(token),
         )
 
@@ -178,8 +188,8 @@ class SqlGrants:
             _REVOKE, pool_id=pool_id, origin_jti=origin_jti, keep_until=float(remember_until)
         )
 
-    def revoke_user(self, pool_id: str, sub: str) -> None:
-        self._sql.write(_REVOKE_USER, pool=pool_id, of_sub=sub)
+    def revoke_user(self, pool_id: str, sub: str, provider: str | None = None) -> None:
+        self._sql.write(_REVOKE_USER, pool=pool_id, of_sub=sub, of_provider=provider)
 
 
 def _lost(connection: Connection, pool_id: str, token: str, now: float, *, grace: int) -> Rotation:

@@ -28,6 +28,7 @@ _IDENTITY = (
     identities.c.issuer,
     identities.c.is_primary,
     identities.c.created_at,
+    identities.c.signed_out_at,
 )
 _IDENTITIES = len(_USER)
 _GROUP = _IDENTITIES + len(_IDENTITY)
@@ -77,7 +78,7 @@ def fold(pool_id: str, rows: Sequence[Row]) -> UserProfile | None:
 
 
 def _identity(columns: Row) -> LinkedIdentity:
-    user_id, provider_name, provider_type, issuer, primary, created_at = columns
+    user_id, provider_name, provider_type, issuer, primary, created_at, signed_out_at = columns
     return LinkedIdentity(
         user_id=user_id,
         provider_name=provider_name,
@@ -85,6 +86,7 @@ def _identity(columns: Row) -> LinkedIdentity:
         issuer=issuer,
         primary=bool(primary),
         created_at=created_at,
+        signed_out_at=signed_out_at or 0,
     )
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """The last migration: a database that names it needs no work at start."""
 
 Key = Text().with_variant(Text(collation="C"), "postgresql")
@@ -103,6 +103,7 @@ identities = Table(
     Column("issuer", Text),
     Column("is_primary", Boolean, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("signed_out_at", BigInteger),  # null: never by its provider
     PrimaryKeyConstraint("user_id", "provider_name", "pool_id"),
     ForeignKeyConstraint(["sub", "pool_id"], ["users.sub", "users.pool_id"], ondelete="CASCADE"),
     Index("identities_user", "sub", "pool_id"),
@@ -152,6 +153,7 @@ refresh_tokens = Table(
     Column("issued_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("resource", Text),
+    Column("provider", Key),  # null: of a version that did not keep it
     Column("replaced_until", Double),  # null: current; else the end of its grace period
     PrimaryKeyConstraint("digest", "pool_id"),
     Index("refresh_tokens_family", "origin_jti", "pool_id"),

@@ -11,6 +11,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from broker.app import create_app
+from broker.login.links import Source
 from broker.model.errors import Reason, StoreUnavailableError
 from broker.model.login import LoginSession
 from broker.ports import SessionStore
@@ -272,12 +273,101 @@ def test_one_provider_under_two_names_ends_its_sessions_by_both(
         assert refresh(slo, tokens[name]).json["error"] == "invalid_grant"
 
 
-def sign_in_by(world: World, browser: Browser, provider: str, **answer: Any) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Linked:
+    """Alice of Corp, whom the provider Other knows as Al."""
+
+    world: World
+    other: SamlIdp
+
+    def code(self, browser: Browser, provider: str) -> str:
+        if provider == "Corp":
+            return code_by(self.world, browser, provider)
+        return code_by(self.world, browser, provider, self.other, name_id="al")
+
+    def tokens(self, browser: Browser, provider: str) -> dict[str, Any]:
+        return dict(self.world.redeem(self.code(browser, provider)).json)
+
+    def is_signed_in(self, browser: Browser, provider: str) -> bool:
+        url = self.world.authorize_url(identity_provider=provider)
+        return "code=" in browser.get(url).headers["Location"]
+
+
+@pytest.fixture
+def linked(new_world: Callable[..., World], world: World) -> Linked:
+    other = SamlIdp(
+        clock=world.clock,
+        entity_id="https://other.example/idp",
+        url="https://other.example",
+        keys=(key_pair("other"),),
+    )
+    both = new_world(
+        clients=[{**WEB, "SupportedIdentityProviders": ["Corp", "Other"]}],
+        providers=[
+            saml_provider(world.idp, details={"IDPSignout": "true"}),
+            saml_provider(other, "Other", details={"IDPSignout": "true"}),
+        ],
+    )
+    other = replace(other, clock=both.clock)
+    code_by(both, both.browser(), "Corp")
+    pool = both.broker.pools[POOL_ID]
+    alice = both.broker.directory.find(POOL_ID, "Corp", "alice")
+    assert alice is not None
+    both.broker.links.link(pool, alice, Source(provider=pool.providers["Other"], value="al"))
+    return Linked(both, other)
+
+
+def test_a_linked_provider_ends_what_came_by_it_and_nothing_else(linked: Linked) -> None:
+    world = linked.world
+    at_corp, at_other = world.browser(), world.browser()
+    by_corp, by_other = linked.tokens(at_corp, "Corp"), linked.tokens(at_other, "Other")
+    on_their_way = {p: linked.code(world.browser(), p) for p in ("Corp", "Other")}
+    world.clock.advance(1)
+    assert ask(world, linked.other, name_id="al").status_code == 302
+
+    assert not linked.is_signed_in(at_other, "Other")
+    assert refresh(world, by_other).json["error"] == "invalid_grant"
+    assert world.userinfo(by_other["access_token"]).status_code == 401
+    assert world.redeem(on_their_way["Other"]).json["error"] == "invalid_grant"
+
+    assert linked.is_signed_in(at_corp, "Corp")
+    assert refresh(world, by_corp).status_code == 200
+    assert world.userinfo(by_corp["access_token"]).status_code == 200
+    assert world.redeem(on_their_way["Corp"]).status_code == 200
+    assert refresh(world, linked.tokens(world.browser(), "Other")).status_code == 200
+
+
+def test_tokens_that_nobody_knows_the_provider_of_end_at_any_providers_wish(
+    linked: Linked,
+) -> None:
+    """They were given out by a version that did not keep it."""
+    world, store = linked.world, linked.world.broker.refresh_tokens.store
+    held = store.find(POOL_ID, linked.tokens(world.browser(), "Corp")["refresh_token"])
+    assert held is not None
+    assert held.family.provider == "Corp"
+    store.start(replace(held.family, origin_jti="old", provider=None), "old")
+    assert refresh(world, {"refresh_token": "old"}).status_code == 200
+    assert ask(world, linked.other, name_id="al").status_code == 302
+    assert refresh(world, {"refresh_token": "old"}).json["error"] == "invalid_grant"
+
+
+def sign_in_by(world: World, browser: Browser, provider: str) -> dict[str, Any]:
     """A whole sign-in by one of several providers, down to the tokens."""
-    asked = world.begin(browser, identity_provider=provider)
-    form = world.idp.post(asked, **{"name_id": "alice", **answer})
-    code = callback(browser.post("/saml2/idpresponse", form))["code"]
-    return dict(world.redeem(code).json)
+    return dict(world.redeem(code_by(world, browser, provider)).json)
+
+
+def code_by(
+    world: World,
+    browser: Browser,
+    provider: str,
+    idp: SamlIdp | None = None,
+    *,
+    name_id: str = "alice",
+) -> str:
+    idp = idp or world.idp
+    location = browser.get(world.authorize_url(identity_provider=provider)).headers["Location"]
+    form = idp.post(idp.read_request(location), name_id=name_id)
+    return callback(browser.post("/saml2/idpresponse", form))["code"]
 
 
 def refresh(world: World, tokens: dict[str, Any]) -> TestResponse:

@@ -182,6 +182,23 @@ class TestChanges:
             anna, modified_at=NOW + 5, tokens_valid_after=NOW + 5
         )
 
+    def test_signing_out_from_a_provider_is_kept_with_what_it_is_called_there(
+        self, directory: SqlDirectory
+    ) -> None:
+        others = identity_of("anna", provider="OtherSAML")
+        anna = replace(user_of("anna"), identities=(*user_of("anna").identities, others))
+        directory.create(anna)
+        twin = replace(anna, pool_id=OTHER)
+        directory.create(twin)
+        directory.sign_out_from(POOL, anna.sub, "OtherSAML", now=NOW + 5)
+        found = directory.by_sub(POOL, anna.sub)
+        assert found is not None
+        assert {i.provider_name: i.signed_out_at for i in found.identities} == {
+            "CorpSAML": 0,
+            "OtherSAML": NOW + 5,
+        }
+        assert directory.by_sub(OTHER, twin.sub) == twin
+
     def test_a_deleted_user_leaves_nothing_behind(self, directory: SqlDirectory) -> None:
         anna = user_of("anna")
         directory.create(anna)

@@ -37,6 +37,7 @@ def family(clock: ManualClock) -> TokenFamily:
         issued_at=now,
         expires_at=now + LIFETIME,
         resource="https://api.example.com",
+        provider="CorpSAML",
     )
 
 
@@ -121,7 +122,7 @@ def test_a_family_is_found_by_its_token(grants: SqlGrants, family: TokenFamily) 
 
 
 def test_absent_facts_stay_absent(grants: SqlGrants, family: TokenFamily) -> None:
-    bare = replace(family, resource=None, scopes=())
+    bare = replace(family, resource=None, provider=None, scopes=())
     grants.start(bare, "token")
     assert family_of(grants.find(POOL, "token")) == bare
 
@@ -249,6 +250,22 @@ class TestRevocation:
         assert is_revoked(grants, "family-1")
         assert is_revoked(grants, "family-2")
         assert family_of(grants.find(POOL, "family-3")) == foreign
+
+    def test_of_a_user_may_be_that_of_one_provider(
+        self, grants: SqlGrants, family: TokenFamily
+    ) -> None:
+        """With the families of which nobody knows by whom they came."""
+        for provider in ("CorpSAML", "OtherSAML", None):
+            grants.start(
+                replace(family, origin_jti=f"by {provider}", provider=provider), f"{provider}"
+            )
+        grants.rotate(POOL, "OtherSAML", "next", grace=0)
+        grants.revoke_user(POOL, family.sub, "CorpSAML")
+        assert is_revoked(grants, "by CorpSAML")
+        assert is_revoked(grants, "by None")
+        held = family_of(grants.find(POOL, "next"))
+        assert held is not None
+        assert held.provider == "OtherSAML"
 
 
 class TestSweep:
