@@ -16,7 +16,7 @@ from broker.login import events
 from broker.login.answers import Answers
 from broker.login.events import Step
 from broker.login.sessions import Sessions
-from broker.login.unsolicited import refuse_challenge, unsolicited_provider
+from broker.login.unsolicited import refuse_pkce, unsolicited_provider
 from broker.login.users import Users
 from broker.model.errors import ErrorCode, Reason, UpstreamError
 from broker.model.login import (
@@ -130,7 +130,7 @@ class LoginFlow:
 
         Raises ``OAuthError`` unless the provider is named and may do so, and no challenge is.
         """
-        refuse_challenge(request)
+        refuse_pkce(request, pool)
         provider = unsolicited_provider(request.provider, pool)
         return Transaction(
             id="",

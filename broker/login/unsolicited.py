@@ -72,17 +72,19 @@ def _decoded(text: str) -> str:
     return unquote(text, errors="surrogateescape")
 
 
-def refuse_challenge(request: AuthorizationRequest) -> None:
-    """No PKCE (RFC 7636): the app that could have the verifier has not asked for anything.
+def refuse_pkce(request: AuthorizationRequest, pool: UserPool) -> None:
+    """Not for clients that must use PKCE (RFC 7636): the app has not asked, so it has no verifier.
 
     RelayState is not signed. Whoever delivers the Response could write a challenge of their own into
-    it, and so have a code for a client that would not be given one without. Raises ``OAuthError``.
+    it, and so have a code for a client that would not be given one without. Where a secret protects
+    the code a challenge adds what it says, and gives nothing. Raises ``OAuthError``.
     """
-    if request.code_challenge is not None:
+    client = pool.clients[request.redirect.client_id]
+    if client.require_pkce:
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,
-            "A RelayState cannot carry a code_challenge.",
-            reason=RequestReason.UNSOLICITED_CHALLENGE,
+            "This client must use PKCE, which a sign-in that begins at the provider cannot.",
+            reason=RequestReason.UNSOLICITED_PKCE,
         )
 
 

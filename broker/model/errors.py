@@ -122,7 +122,7 @@ class RequestReason(StrEnum):
 
     # A sign-in that began at the provider.
     RELAY_STATE_MALFORMED = "relay_state_malformed"
-    UNSOLICITED_CHALLENGE = "unsolicited_challenge"
+    UNSOLICITED_PKCE = "unsolicited_pkce"
     UNSOLICITED_PROVIDER = "unsolicited_provider"
 
     # A client says who it is.

@@ -133,7 +133,6 @@ AT_THE_APP = {
     "a client without the provider": plain(client_id="other"),
     "a client that requires PKCE": plain(client_id="spa"),
     "one that requires PKCE, with a challenge": plain(client_id="spa", **CHALLENGED),
-    "a challenge where none is required": plain(**CHALLENGED),
     "a scope the client lacks": plain(scope="openid admin/all"),
     "no response_type": plain(response_type=None),
     "a flow the client lacks": plain(response_type="token"),
@@ -146,6 +145,14 @@ def test_what_authorize_would_refuse_is_refused(portal: World, relay_state: str)
     assert "error" in callback(response)
     assert "code" not in callback(response)
     assert "Set-Cookie" not in response.headers
+
+
+def test_a_challenge_where_none_is_required_counts(portal: World) -> None:
+    """As at authorize: a client with a secret may use PKCE, and is held to it then."""
+    code = callback(deliver(portal, plain(**CHALLENGED)))["code"]
+    assert portal.redeem(code, code_verifier=None).status_code == 400
+    code = callback(deliver(portal, plain(**CHALLENGED)))["code"]
+    assert portal.redeem(code).status_code == 200
 
 
 AT_THE_PAGE = {
