@@ -7,7 +7,7 @@ undoes and a reader must therefore not care about.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -279,9 +279,11 @@ _OUTSIDE = {
 }
 
 
-def _encrypted_in_place(signed: Signed, prefixes: tuple[str, ...], scene: Scene) -> str:
-    """All prefixes are declared on the Response, and none in the plaintext, as libxmlsec leaves it."""
-    declared = {f' xmlns:{prefix}="{uri}"' for prefix, uri in _OUTSIDE.items()}
+def _encrypted_in_place(
+    signed: Signed, prefixes: tuple[str, ...], scene: Scene, left_out: Iterable[str] = _OUTSIDE
+) -> str:
+    """Prefixes are declared on the Response and left out of the plaintext, as libxmlsec does it."""
+    declared = [f' xmlns:{prefix}="{uri}"' for prefix, uri in _OUTSIDE.items()]
     plain = scene.idp.document(scene.request, sign="none", name_id=USER, edit=_typed_value)
     document = etree.tostring(plain, encoding="unicode")
     for declaration in declared:
@@ -291,8 +293,8 @@ def _encrypted_in_place(signed: Signed, prefixes: tuple[str, ...], scene: Scene)
     if signed != "response":
         saml_crypto.sign(assertion, scene.idp.keys[0], inclusive_prefixes=prefixes)
     plaintext = etree.tostring(assertion, encoding="unicode", with_tail=False)
-    for declaration in declared | {f' xmlns:samlp="{PROTOCOL}"'}:
-        plaintext = plaintext.replace(declaration, "")
+    for prefix in left_out:
+        plaintext = plaintext.replace(f' xmlns:{prefix}="{_OUTSIDE[prefix]}"', "")
     response.replace(assertion, scene.encryption.encrypt(plaintext.encode()))
     if signed != "assertion":
         saml_crypto.sign(response, scene.idp.keys[0], inclusive_prefixes=prefixes)
@@ -313,6 +315,11 @@ def in_place() -> Iterator[HonestCase]:
             name=f"encrypted in place, {signed} signed{listed}",
             build=partial(_encrypted_in_place, signed, prefixes),
         )
+    # Nothing in the plaintext tells that it lacks this one, which stands in values alone.
+    yield HonestCase(
+        name="encrypted in place, assertion signed, without the one prefix that it lists",
+        build=partial(_encrypted_in_place, "assertion", ("xs",), left_out=("xs",)),
+    )
 
 
 HONEST: tuple[HonestCase, ...] = (
