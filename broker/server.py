@@ -1,8 +1,8 @@
 """Runs the application under granian: worker processes, TLS, graceful stop and reload.
 
 The configuration is read once, before the workers fork. SIGTERM finishes requests in flight; SIGHUP reads
-the configuration again and replaces the workers one by one, or keeps the old one if the new is faulty or
-the database does not answer.
+the configuration again and replaces the workers one by one. If the new configuration is faulty, a file
+that it needs cannot be used, or the database does not answer, the workers stay as they are.
 """
 
 from __future__ import annotations
@@ -14,19 +14,17 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from granian.constants import Interfaces, SSLProtocols
 from granian.log import LogLevels
-from granian.server import Server
+from granian.server.mp import MPServer
 
 from broker import log, metrics, wiring
 from broker.app import create_app
+from broker.listening import CannotListenError, Listener, TlsFiles
 from broker.login import upkeep
 from broker.login.broker import Broker
-from broker.metrics import MetricsListener
 from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.settings import Settings
 
@@ -36,29 +34,10 @@ _RELOAD_PAUSE_SECONDS = 1.0
 _UPKEEP_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
-    """Where to listen. ``tls`` is a certificate chain and its key, PEM files."""
-
-    host: str
-    port: int
-    workers: int
-    tls: tuple[Path, Path] | None = None
-    metrics: MetricsListener | None = None
-
-    @property
-    def url(self) -> str:
-        return f"{'http' if self.tls is None else 'https'}://{self.host}:{self.port}"
-
-
-class AddressInUseError(Exception):
-    """Somebody else listens there."""
-
-
 def serve(load: Callable[[], Settings], listener: Listener) -> None:
     """Serve until SIGINT or SIGTERM. ``load`` reads the configuration, now and at each SIGHUP.
 
-    Raises ``ConfigurationError`` for a faulty configuration, ``AddressInUseError``, and
+    Raises ``ConfigurationError`` for a faulty configuration, ``CannotListenError``, and
     ``StoreUnavailableError`` when the database does not answer. The caller has to see to it that
     SIGHUP does not end the process before it is listened to here.
     """
@@ -66,16 +45,18 @@ def serve(load: Callable[[], Settings], listener: Listener) -> None:
     log.configure(settings.log_format)
     _report(settings)
     _require_free(listener)
+    if listener.tls is not None:
+        listener.tls.check()
     wiring.prepare(settings)
-    current = _Current(load, settings)
-    server = Server(
+    current = _Current(load, settings, listener.tls)
+    server = _Server(
         "broker",
         address=listener.host,
         port=listener.port,
         interface=Interfaces.WSGI,
         workers=listener.workers,
-        ssl_cert=None if listener.tls is None else listener.tls[0],
-        ssl_key=None if listener.tls is None else listener.tls[1],
+        ssl_cert=None if listener.tls is None else listener.tls.chain,
+        ssl_key=None if listener.tls is None else listener.tls.key,
         ssl_protocol_min=SSLProtocols.tls12,
         log_level=LogLevels.warning,
         log_dictconfig=_granian_logging(),
@@ -83,12 +64,29 @@ def serve(load: Callable[[], Settings], listener: Listener) -> None:
         respawn_failed_workers=True,
         respawn_interval=_RELOAD_PAUSE_SECONDS,
     )
-    server.on_reload(current.reload)
+    server.may_reload = current.reload
     _log.info("serving", extra={"url": listener.url, "pools": len(settings.pools)})
     _share_with_workers()
     with metrics.exposed(listener.metrics):
         os.register_at_fork(after_in_child=_end_at_once)
         server.serve(target_loader=current.application, wrap_loader=False)
+
+
+class _Server(MPServer):
+    """granian's server, but for a reload that may be refused: then no worker is replaced."""
+
+    may_reload: Callable[[], bool]
+
+    def _reload(self, spawn_target: Any, target_loader: Any) -> None:
+        """In the place of granian's own. What is signalled meanwhile is seen to afterwards."""
+        self.reload_signal = False
+        self.main_loop_interrupt.clear()
+        if not self.interrupt_signal and self.may_reload():
+            self.respawned_wrks.clear()
+            everyone = list(range(self.workers))
+            self._respawn_workers(everyone, spawn_target, target_loader, self.respawn_interval)
+        if self.interrupt_signal:
+            self.main_loop_interrupt.set()
 
 
 def _end_at_once() -> None:
@@ -102,30 +100,38 @@ def _end_at_once() -> None:
 class _Current:
     """The configuration that new workers get."""
 
-    def __init__(self, load: Callable[[], Settings], settings: Settings) -> None:
+    def __init__(
+        self, load: Callable[[], Settings], settings: Settings, tls: TlsFiles | None
+    ) -> None:
         self._load = load
         self._settings = settings
+        self._tls = tls
         self._reloaded_at = 0.0
 
-    def reload(self) -> None:
-        """A faulty configuration changes nothing: workers come back with the one that works.
+    def reload(self) -> bool:
+        """Whether there is something new to serve: all of it is good, or nothing changes.
 
-        Keys and metadata are read again by the workers, which are new either way.
+        Metadata is read again by the workers that come then.
         """
-        self._reloaded_at = wiring.SystemClock().now()
+        asked_at = wiring.SystemClock().now()
         try:
-            settings = self._load()
-            wiring.prepare(settings)
+            settings = self._read()
         except ConfigurationError as error:
-            _log.error("configuration_kept", extra={"faults": list(error.faults)})
-            return
-        except StoreUnavailableError as error:
-            _log.error("configuration_kept", extra={"faults": [str(error)]})
-            return
-        self._settings = settings
+            return _kept(*error.faults)
+        except (StoreUnavailableError, CannotListenError) as error:
+            return _kept(str(error))
+        self._settings, self._reloaded_at = settings, asked_at
         _share_with_workers()
         _report(settings)
         _log.info("configuration_reloaded", extra={"pools": len(settings.pools)})
+        return True
+
+    def _read(self) -> Settings:
+        settings = self._load()
+        if self._tls is not None:
+            self._tls.check()
+        wiring.prepare(settings)
+        return settings
 
     def application(self) -> Callable[..., Any]:
         """Runs in each worker: connections and threads are made after the fork, never before."""
@@ -135,6 +141,11 @@ class _Current:
         broker = wiring.build(settings, renew_since=self._reloaded_at)
         threading.Thread(target=_keep_up, args=(broker,), name="upkeep", daemon=True).start()
         return create_app(broker).wsgi_app
+
+
+def _kept(*faults: str) -> bool:
+    _log.error("configuration_kept", extra={"faults": list(faults)})
+    return False
 
 
 def _keep_up(broker: Broker) -> None:
@@ -166,7 +177,10 @@ def _require_free(listener: Listener) -> None:
         try:
             probe.bind((listener.host, listener.port))
         except OSError as error:
-            raise AddressInUseError(f"{listener.host}:{listener.port}: {error.strerror}") from error
+            raise CannotListenError(
+                f"cannot listen on {listener.host}:{listener.port}: {error.strerror}. "
+                "Choose another --port."
+            ) from error
 
 
 def _granian_logging() -> dict[str, Any]:

@@ -49,15 +49,16 @@ def serve(
     # Until the server listens to it, it would end the process; what it asks for is being done.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from broker import server, settings
+    from broker.listening import CannotListenError, Listener, TlsFiles
     from broker.metrics import MetricsListener
 
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together.")
-    listener = server.Listener(
+    listener = Listener(
         host=host,
         port=port,
         workers=workers,
-        tls=None if tls_cert is None or tls_key is None else (tls_cert, tls_key),
+        tls=None if tls_cert is None or tls_key is None else TlsFiles(chain=tls_cert, key=tls_key),
         metrics=None
         if metrics_port is None
         else MetricsListener(host=metrics_host, port=metrics_port),
@@ -65,8 +66,8 @@ def serve(
     try:
         with explained(config):
             server.serve(lambda: settings.load(config, os.environ, port=port), listener)
-    except server.AddressInUseError as error:
-        raise click.ClickException(f"cannot listen on {error}. Choose another --port.") from error
+    except CannotListenError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()

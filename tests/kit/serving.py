@@ -75,6 +75,11 @@ class Serving:
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
+    def workers(self) -> list[int]:
+        """The processes that it started, by their ids."""
+        pid = self.process.pid
+        return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
     def logged(self, event: str) -> bool:
         return f'"event": "{event}"' in self.log.read_text()
 

@@ -1,4 +1,4 @@
-"""A TLS certificate for ``localhost`` that no authority has signed."""
+"""TLS certificates for ``localhost`` that no authority has signed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 def self_signed(context: ssl.SSLContext) -> None:
@@ -27,6 +29,23 @@ def self_signed(context: ssl.SSLContext) -> None:
 def _pem() -> bytes:
     """Private key and certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
+    return key_pem(key) + certificate_pem(key)
+
+
+def write_pair(folder: Path, key: Key | None = None) -> tuple[Path, Path]:
+    """Certificate and key as files in ``folder``, over those that are there."""
+    chain, private = folder / "tls.crt", folder / "tls.key"
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    chain.write_bytes(certificate_pem(key))
+    private.write_bytes(key_pem(key))
+    return chain, private
+
+
+def key_pem(key: Key) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def certificate_pem(key: Key) -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.UTC)
     certificate = (
@@ -40,5 +59,4 @@ def _pem() -> bytes:
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return private + certificate.public_bytes(Encoding.PEM)
+    return certificate.public_bytes(Encoding.PEM)

@@ -100,21 +100,6 @@ def test_a_large_body_is_413_and_an_unknown_method_405(running: Serving) -> None
     assert running.request("DELETE", "/oauth2/token").status == 405
 
 
-def test_it_serves_tls(tmp_path: Path, certs: Path) -> None:
-    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-keyout", key, "-out", certificate, "-subj", "/CN=localhost", "-days", "2"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    port = free_port()
-    config = document(port, Domain=f"https://localhost:{port}")
-    with serving(tmp_path, config, certs=certs, port=port, tls=(certificate, key)) as process:
-        configuration = process.get("/.well-known/openid-configuration")
-        assert json.loads(configuration.body)["token_endpoint"].startswith("https://localhost")
-        assert configuration.headers["Strict-Transport-Security"]
-
-
 def test_without_its_redis_it_says_503_and_recovers(
     tmp_path: Path, certs: Path, redis_server: RedisServer
 ) -> None:
