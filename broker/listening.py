@@ -6,8 +6,12 @@ broker, and the same questions are asked again before workers are replaced.
 
 from __future__ import annotations
 
+import errno
+import socket
 import ssl
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography import x509
@@ -96,4 +100,56 @@ class Listener:
 
     @property
     def url(self) -> str:
-        return f"{'http' if self.tls is None else 'https'}://{self.host}:{self.port}"
+        scheme = "http" if self.tls is None else "https"
+        return f"{scheme}://{_authority(self.host, self.port)}"
+
+    def ready(self) -> Listener:
+        """By addresses in the place of names, after it was shown that all of it can be had.
+
+        Raises ``CannotListenError``.
+        """
+        if self.tls is not None:
+            self.tls.check()
+        with ExitStack() as held:  # both at once: they might be the same
+            host = held.enter_context(_bound(self.host, self.port, "--"))
+            metrics = self.metrics
+            if metrics is not None:
+                address = _bound(metrics.host, metrics.port, "--metrics-")
+                metrics = replace(metrics, host=held.enter_context(address))
+            return replace(self, host=host, metrics=metrics)
+
+
+@contextmanager
+def _bound(host: str, port: int, option: str) -> Iterator[str]:
+    """The address of ``host``, whose port is taken for the moment."""
+    address = _address(host, port, option)
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+            probe.listen()  # before that, Linux would let another socket have it as well
+        except OSError as error:
+            wrong = "port" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "host"
+            raise _cannot(host, port, f"{error.strerror}", option + wrong) from error
+        yield address
+
+
+def _address(host: str, port: int, option: str) -> str:
+    """Of several the first of IPv4, which is what ``localhost`` means to most."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise _cannot(host, port, "the name does not resolve", f"{option}host") from error
+    addresses = [str(address) for *_, (address, *_rest) in found]
+    return next((each for each in addresses if ":" not in each), addresses[0])
+
+
+def _cannot(host: str, port: int, problem: str, option: str) -> CannotListenError:
+    return CannotListenError(
+        f"cannot listen on {_authority(host, port)}: {problem}. Choose another {option}."
+    )
+
+
+def _authority(host: str, port: int) -> str:
+    """RFC 3986 3.2.2: an IPv6 address stands in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

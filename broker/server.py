@@ -11,7 +11,6 @@ import gc
 import logging
 import os
 import signal
-import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -44,9 +43,7 @@ def serve(load: Callable[[], Settings], listener: Listener) -> None:
     settings = load()
     log.configure(settings.log_format)
     _report(settings)
-    _require_free(listener)
-    if listener.tls is not None:
-        listener.tls.check()
+    listener = listener.ready()
     wiring.prepare(settings)
     current = _Current(load, settings, listener.tls)
     server = _Server(
@@ -167,20 +164,6 @@ def _share_with_workers() -> None:
 def _report(settings: Settings) -> None:
     for warning in settings.warnings:
         _log.warning("configuration", extra={"warning": warning})
-
-
-def _require_free(listener: Listener) -> None:
-    """granian would report a taken port as a crash."""
-    family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((listener.host, listener.port))
-        except OSError as error:
-            raise CannotListenError(
-                f"cannot listen on {listener.host}:{listener.port}: {error.strerror}. "
-                "Choose another --port."
-            ) from error
 
 
 def _granian_logging() -> dict[str, Any]:
