@@ -7,10 +7,12 @@ that it needs cannot be used, or the database does not answer, the workers stay 
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +33,8 @@ _log = logging.getLogger("broker.server")
 _DRAIN_SECONDS = 20
 _RELOAD_PAUSE_SECONDS = 1.0
 _UPKEEP_SECONDS = 60.0
+_PR_SET_PDEATHSIG = 1
+"""prctl(2)."""
 
 
 def serve(load: Callable[[], Settings], listener: Listener) -> None:
@@ -64,8 +68,8 @@ def serve(load: Callable[[], Settings], listener: Listener) -> None:
     server.may_reload = current.reload
     _log.info("serving", extra={"url": listener.url, "pools": len(settings.pools)})
     _share_with_workers()
+    _Children()
     with metrics.exposed(listener.metrics):
-        os.register_at_fork(after_in_child=_end_at_once)
         server.serve(target_loader=current.application, wrap_loader=False)
 
 
@@ -86,12 +90,30 @@ class _Server(MPServer):
             self.main_loop_interrupt.set()
 
 
-def _end_at_once() -> None:
-    """SIGTERM ends a worker that is still starting: it has no request to finish yet.
+class _Children:
+    """What holds for every process that is forked from now on."""
 
-    It would inherit the parent's handler, which means nothing to it, and be waited for in vain.
-    """
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    def __init__(self) -> None:
+        self._parent = os.getpid()
+        self._libc = ctypes.CDLL(None)  # loaded before the fork, which may come at any moment
+        os.register_at_fork(before=self._note_parent, after_in_child=self._begin)
+
+    def _note_parent(self) -> None:
+        self._parent = os.getpid()
+
+    def _begin(self) -> None:
+        """SIGTERM ends a worker that is still starting: it has no request to finish yet. It would
+        inherit the parent's handler, which means nothing to it, and be waited for in vain."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._die_with_parent()
+
+    def _die_with_parent(self) -> None:
+        """End when the parent is killed, as surely as it was: nobody would be left to replace or to
+        stop this process, and its port would stay taken. Linux alone has a signal for that."""
+        if sys.platform == "linux":
+            self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != self._parent:  # it was killed before we asked for the signal
+            os._exit(1)
 
 
 class _Current:

@@ -62,6 +62,27 @@ def test_sigterm_ends_it_with_success(running: Serving) -> None:
     assert running.process.wait(timeout=20) == 0
 
 
+def test_no_worker_outlives_a_parent_that_was_killed(tmp_path: Path, certs: Path) -> None:
+    port, options = free_port(), ("--metrics-port", str(free_port()))
+    config = document(port)
+    with serving(tmp_path, config, certs=certs, port=port, workers=2, options=options) as killed:
+        children = killed.workers()
+        assert len(children) == 3
+        killed.signal(signal.SIGKILL)
+        killed.process.wait()
+        wait_until(lambda: _check(not any(map(_is_alive, children))), "the end of the children")
+    with serving(tmp_path, config, certs=certs, port=port, options=options) as next_one:
+        assert next_one.get("/health").status == 200
+
+
+def _is_alive(process: int) -> bool:
+    """A zombie is not: it waits for somebody to read its status."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def test_sighup_reads_the_configuration_again(running: Serving) -> None:
     assert not is_known(running, "new")
     fresh = document(running.port)
