@@ -28,6 +28,7 @@ from broker.login import upkeep
 from broker.login.broker import Broker
 from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.settings import Settings
+from broker.wiring import Installation
 
 _log = logging.getLogger("broker.server")
 _DRAIN_SECONDS = 20
@@ -48,8 +49,7 @@ def serve(load: Callable[[], Settings], listener: Listener) -> None:
     log.configure(settings.log_format)
     _report(settings)
     listener = listener.ready()
-    wiring.prepare(settings)
-    current = _Current(load, settings, listener.tls)
+    current = _Current(load, wiring.install(settings), listener.tls)
     server = _Server(
         "broker",
         address=listener.host,
@@ -117,47 +117,47 @@ class _Children:
 
 
 class _Current:
-    """The configuration that new workers get."""
+    """What new workers get."""
 
     def __init__(
-        self, load: Callable[[], Settings], settings: Settings, tls: TlsFiles | None
+        self, load: Callable[[], Settings], installation: Installation, tls: TlsFiles | None
     ) -> None:
         self._load = load
-        self._settings = settings
+        self._installation = installation
         self._tls = tls
         self._reloaded_at = 0.0
 
     def reload(self) -> bool:
         """Whether there is something new to serve: all of it is good, or nothing changes.
 
-        Metadata is read again by the workers that come then.
+        Fetched metadata is asked for again by the workers that come then.
         """
         asked_at = wiring.SystemClock().now()
         try:
-            settings = self._read()
+            installation = self._read()
         except ConfigurationError as error:
             return _kept(*error.faults)
         except (StoreUnavailableError, CannotListenError) as error:
             return _kept(str(error))
-        self._settings, self._reloaded_at = settings, asked_at
+        self._installation, self._reloaded_at = installation, asked_at
         _share_with_workers()
-        _report(settings)
-        _log.info("configuration_reloaded", extra={"pools": len(settings.pools)})
+        _report(installation.settings)
+        pools = len(installation.settings.pools)
+        _log.info("configuration_reloaded", extra={"pools": pools})
         return True
 
-    def _read(self) -> Settings:
+    def _read(self) -> Installation:
         settings = self._load()
         if self._tls is not None:
             self._tls.check()
-        wiring.prepare(settings)
-        return settings
+        return wiring.install(settings)
 
     def application(self) -> Callable[..., Any]:
         """Runs in each worker: connections and threads are made after the fork, never before."""
-        settings = self._settings
+        settings, keys = self._installation.settings, self._installation.keys
         log.configure(settings.log_format)
         metrics.count_events()
-        broker = wiring.build(settings, renew_since=self._reloaded_at)
+        broker = wiring.build(settings, keys=keys, renew_since=self._reloaded_at)
         threading.Thread(target=_keep_up, args=(broker,), name="upkeep", daemon=True).start()
         return create_app(broker).wsgi_app
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,7 @@ from broker.stores.engine import make_engine
 from broker.stores.expected_links import SqlExpectedLinks
 from broker.stores.forgetful import ForgetfulReplayGuard
 from broker.stores.grants import SqlGrants
-from broker.stores.keys import FileKeyStore
+from broker.stores.keys import FileKeyStore, KeyFault
 from broker.stores.migrate import migrate
 from broker.stores.redis import RedisState
 from broker.stores.sql_state import SqlState
@@ -86,14 +86,46 @@ def prepare(settings: Settings) -> None:
         engine.dispose()
 
 
-def build(settings: Settings, *, clock: Clock | None = None, renew_since: float = 0.0) -> Broker:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """A configuration with the files it goes by, good all of them: what workers are made of."""
+
+    settings: Settings
+    keys: FileKeyStore
+
+
+def install(settings: Settings) -> Installation:
+    """Read the files, in a process that has workers to come: they inherit what it has read.
+
+    Raises ``ConfigurationError`` with every fault, and ``StoreUnavailableError``.
+    """
+    keys = FileKeyStore(settings.certs_dir, clock=SystemClock())
+    if faults := tuple(map(str, keys.read(settings.pools.values()))):
+        raise ConfigurationError(faults)
+    prepare(settings)
+    return Installation(settings=settings, keys=keys)
+
+
+def key_faults(settings: Settings) -> Iterable[KeyFault]:
+    """Of the key files that there are."""
+    return FileKeyStore(settings.certs_dir, clock=SystemClock()).read(settings.pools.values())
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    keys: FileKeyStore | None = None,
+    renew_since: float = 0.0,
+) -> Broker:
     """A broker over the stores the settings name. Build it in the process that uses it.
 
-    ``renew_since`` (epoch seconds) is when somebody asked for everything to be read again:
-    metadata that was fetched before is fetched anew.
+    ``keys`` may have been read already. ``renew_since`` (epoch seconds) is when somebody asked for
+    everything to be read again: metadata that was fetched before is fetched anew.
     """
     clock = clock or SystemClock()
-    stores = _stores(settings, clock)
+    keys = keys or FileKeyStore(settings.certs_dir, clock=clock)
+    stores = _stores(settings, clock, keys)
     issuers = Issuers(keys=stores.keys, clock=clock)
     refresh_tokens = RefreshTokens(store=stores.grants, clock=clock)
     refresh_grant = RefreshTokenGrant(
@@ -209,7 +241,7 @@ class _Stores:
     """What removes expired rows. Redis forgets by itself."""
 
 
-def _stores(settings: Settings, clock: Clock) -> _Stores:
+def _stores(settings: Settings, clock: Clock, keys: FileKeyStore) -> _Stores:
     """Redis for what lives for minutes when it is configured, else the database for all."""
     engine = make_engine(settings.database_url)
     grants = SqlGrants(engine, clock=clock)
@@ -228,8 +260,8 @@ def _stores(settings: Settings, clock: Clock) -> _Stores:
         directory=SqlDirectory(engine),
         links=SqlExpectedLinks(engine),
         documents=SqlDocuments(engine) if engine.is_server else None,
-        keys=FileKeyStore(settings.certs_dir, clock=clock),
-        readiness=(engine.ping, state.ping),
+        keys=keys,
+        readiness=(engine.ping, state.ping, keys.ping),
         sweeps=sweeps,
     )
 

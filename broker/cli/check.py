@@ -24,11 +24,12 @@ def check(*, config: Path, offline: bool) -> None:
     """Report every fault of a configuration at once; exit 1 if there is any.
 
     Looks at the metadata of each SAML provider too: keys that expire, endpoints that are missing,
-    addresses that do not answer. It changes nothing, and needs neither the database nor the keys.
+    addresses that do not answer. It changes nothing, and needs neither the database nor keys; those
+    that there are must be good.
     """
     with explained(config):
         loaded = load(config)
-        remarks = [] if offline else list(_remarks(loaded))
+        remarks = [*_of_keys(loaded), *([] if offline else _remarks(loaded))]
     for warning in loaded.warnings:
         click.echo(f"warning  {warning}")
     for place, remark in remarks:
@@ -40,6 +41,16 @@ def check(*, config: Path, offline: bool) -> None:
         f"{len(loaded.warnings) + weights['warning']} warning(s)."
     )
     sys.exit(1 if faults else 0)
+
+
+def _of_keys(loaded: Settings) -> Iterator[tuple[str, Remark]]:
+    """Of the key files that there are. Who checks may not be the user that the broker runs as."""
+    from broker import wiring
+    from broker.upstream.saml_lint import Remark, Weight
+
+    for fault in wiring.key_faults(loaded):
+        weight = Weight.FAULT if fault.is_content else Weight.WARNING
+        yield fault.place, Remark(text=fault.text, weight=weight)
 
 
 def _remarks(loaded: Settings) -> Iterator[tuple[str, Remark]]:

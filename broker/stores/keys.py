@@ -9,7 +9,7 @@ made in ``key_making.py``, and exchanged for others in ``key_rotation.py``.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,14 +52,28 @@ class _Read:
     keys: PoolKeys
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFault:
+    """Why keys cannot be used. ``is_content``: for what is in a file, not for who tries to read it."""
+
+    place: str
+    text: str
+    is_content: bool
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}"
+
+
 class FileKeyStore:
-    """``ports.KeyStore`` below one directory. With ``read_only`` it makes nothing."""
+    """``ports.KeyStore`` below one directory. With ``read_only`` it makes nothing. What it has read
+    goes along when a process forks."""
 
     def __init__(self, directory: Path, *, clock: Clock, read_only: bool = False) -> None:
         self._directory = directory
         self._clock = clock
         self._read_only = read_only
         self._read: dict[tuple[str, SigningAlgorithm], _Read] = {}
+        self._failed: dict[tuple[str, SigningAlgorithm], UserPool] = {}
         self._certified: dict[Path, CertifiedKey] = {}
 
     def pool_keys(self, pool: UserPool) -> PoolKeys:
@@ -83,6 +97,25 @@ class FileKeyStore:
             raise StoreUnavailableError(f"keys of pool {pool.id}: {error}") from error
         return self.provider_encryption(pool, provider)
 
+    def read(self, pools: Iterable[UserPool]) -> Iterator[KeyFault]:
+        """Read what these pools have, whole or in part, and make nothing. Every fault."""
+        for pool in pools:
+            directory = self._directory / pool.id
+            try:
+                self._read_existing(pool, directory)
+            except (OSError, UnusableFileError) as error:
+                yield KeyFault(
+                    place=f"keys of pool {pool.id}",
+                    text=f"{directory}: {error}",
+                    is_content=isinstance(error, UnusableFileError),
+                )
+
+    def ping(self) -> None:
+        """Raises ``StoreUnavailableError`` while keys that were asked for can be neither read nor
+        made. What was read once counts; what failed is tried again."""
+        for pool in tuple(self._failed.values()):
+            self.pool_keys(pool)
+
     def _current(self, pool: UserPool) -> _Read:
         """What was read last, unless the directory has changed since."""
         name = (pool.id, pool.signing_algorithm)
@@ -95,12 +128,27 @@ class FileKeyStore:
         return last
 
     def _first(self, pool: UserPool, directory: Path) -> _Read:
+        name = (pool.id, pool.signing_algorithm)
         try:
             self._make(directory, self._recipes(pool))
             stamp, files = _stamp(directory), files_in(directory)
-            return _Read(stamp, files, self._load(files, pool.signing_algorithm))
+            keys = self._load(files, pool.signing_algorithm)
         except (OSError, UnusableFileError) as error:
+            self._failed[name] = pool
             raise StoreUnavailableError(f"keys of pool {pool.id}: {error}") from error
+        self._failed.pop(name, None)
+        return _Read(stamp, files, keys)
+
+    def _read_existing(self, pool: UserPool, directory: Path) -> None:
+        if not directory.is_dir():
+            return
+        stamp, files = _stamp(directory), files_in(directory)
+        for provider in pool.providers:
+            for path in files.get(provider_role(provider), ()):
+                self._certified_key(path)
+        keys = self._keys(files, pool.signing_algorithm)
+        if _is_complete(keys):
+            self._read[pool.id, pool.signing_algorithm] = _Read(stamp, files, keys)
 
     def _again(self, pool: UserPool, directory: Path, last: _Read, stamp: int) -> _Read:
         """Files that are being copied may be read by halves: what is in use stays so until all is
@@ -134,6 +182,12 @@ class FileKeyStore:
         }
 
     def _load(self, files: Files, signing: SigningAlgorithm) -> PoolKeys:
+        keys = self._keys(files, signing)
+        if not _is_complete(keys):
+            raise UnusableFileError("a role has no file")
+        return keys
+
+    def _keys(self, files: Files, signing: SigningAlgorithm) -> PoolKeys:
         """Keys of the algorithm the pool has left behind come last: they only verify."""
         id_token, access_token = (
             tuple(
@@ -146,8 +200,6 @@ class FileKeyStore:
             tuple(self._certified_key(path) for path in files.get(role, ()))
             for role in (SAML_SIGNING, SAML_ENCRYPTION)
         )
-        if not (id_token and access_token and saml_signing and saml_encryption):
-            raise UnusableFileError("a role has no file")
         return PoolKeys(
             id_token=id_token,
             access_token=access_token,
@@ -158,6 +210,10 @@ class FileKeyStore:
     def _certified_key(self, path: Path) -> CertifiedKey:
         found = self._certified.get(path)
         return found or self._certified.setdefault(path, certified_key(path))
+
+
+def _is_complete(keys: PoolKeys) -> bool:
+    return all((keys.id_token, keys.access_token, keys.saml_signing, keys.saml_encryption))
 
 
 def _stamp(directory: Path) -> int:

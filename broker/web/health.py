@@ -15,7 +15,7 @@ def health(broker: Broker) -> Response:
 
 
 def ready(broker: Broker) -> Response:
-    """503 while a store does not answer."""
+    """503 while a store does not answer, or keys that somebody asked for cannot be had."""
     try:
         for check in broker.readiness:
             check()

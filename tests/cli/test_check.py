@@ -284,6 +284,19 @@ def test_a_state_directory_that_cannot_be_written_is_none_of_its_business(
     assert check().exit_code == 0
 
 
+def test_a_key_file_that_cannot_be_used_is_a_fault(
+    tmp_path: Path, check: Callable[..., Result]
+) -> None:
+    file = tmp_path / "var" / "certs" / POOL_ID / "saml-signing.1.pem"
+    file.parent.mkdir(parents=True)
+    file.write_text("no key")
+    result = check("--offline")
+    assert f"fault    keys of pool {POOL_ID}: " in result.output
+    assert "saml-signing.1.pem holds no private key" in result.output
+    assert result.exit_code == 1
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
 def test_offline_looks_at_the_file_alone(check: Callable[..., Result]) -> None:
     result = check("--offline", details={"MetadataFile": "<nonsense"})
     assert result.exit_code == 0

@@ -15,7 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from broker.model.errors import StoreUnavailableError
-from broker.model.pool import SigningAlgorithm, UserPool
+from broker.model.pool import (
+    IdentityProvider,
+    ProviderType,
+    SamlSettings,
+    SigningAlgorithm,
+    UserPool,
+)
 from broker.stores.key_making import private_pem
 from broker.stores.keys import FileKeyStore
 from tests.kit.clock import ManualClock
@@ -302,3 +308,66 @@ class TestRefusing:
         store = FileKeyStore(tmp_path / "certs", clock=clock)
         with pytest.raises(StoreUnavailableError):
             store.pool_keys(POOL)
+        with pytest.raises(StoreUnavailableError):
+            store.ping()
+
+    def test_ping_asks_for_nothing_that_nobody_asked_for(
+        self, tmp_path: Path, clock: ManualClock
+    ) -> None:
+        FileKeyStore(tmp_path / "certs", clock=clock).ping()
+        assert not (tmp_path / "certs").exists()
+
+    def test_ping_tries_again_what_failed(self, store: FileKeyStore, directory: Path) -> None:
+        file = directory / POOL.id / "saml-signing.1.pem"
+        good = file.read_bytes()
+        file.write_bytes(b"")
+        for ask in (lambda: store.pool_keys(POOL), store.ping):
+            with pytest.raises(StoreUnavailableError, match=re.escape(file.name)):
+                ask()
+        file.write_bytes(good)
+        store.ping()
+        file.write_bytes(b"")
+        store.ping()  # what was read once counts
+
+
+class TestReadingAhead:
+    """Of all there is, before anybody asks for it."""
+
+    def test_makes_nothing(self, tmp_path: Path, clock: ManualClock) -> None:
+        store = FileKeyStore(tmp_path / "certs", clock=clock)
+        assert list(store.read([POOL])) == []
+        assert not (tmp_path / "certs").exists()
+
+    def test_what_was_read_is_kept(self, store: FileKeyStore, directory: Path) -> None:
+        assert list(store.read([POOL])) == []
+        (directory / POOL.id / "saml-signing.1.pem").write_bytes(b"")
+        assert store.pool_keys(POOL).saml_signing
+
+    def test_what_is_missing_is_still_made(self, store: FileKeyStore, directory: Path) -> None:
+        (directory / POOL.id / "saml-signing.1.pem").unlink()
+        assert list(store.read([POOL])) == []
+        assert store.pool_keys(POOL).saml_signing
+
+    @pytest.mark.parametrize("role", ["id-token.es256", "saml-encryption", "saml-encryption@Corp"])
+    def test_says_every_fault(self, store: FileKeyStore, directory: Path, role: str) -> None:
+        corp = IdentityProvider(name="Corp", type=ProviderType.SAML, settings=SamlSettings())
+        one, two = replace(POOL, providers={"Corp": corp}), replace(POOL, id="eu-west-1_two")
+        (directory / two.id).mkdir()
+        for pool in (one, two):
+            (directory / pool.id / f"{role}.1.pem").write_text("no key")
+        faults = [str(fault) for fault in store.read([one, two])]
+        expected = [one] if "@" in role else [one, two]  # which the other has no use for
+        assert len(faults) == len(expected)
+        for pool, fault in zip(expected, faults, strict=True):
+            where = f"keys of pool {pool.id}: {directory / pool.id}: {role}.1.pem holds no private"
+            assert fault.startswith(where)
+
+    def test_a_file_that_cannot_be_read_is_no_fault_of_its_content(
+        self, store: FileKeyStore, directory: Path
+    ) -> None:
+        file = directory / POOL.id / "saml-signing.1.pem"
+        file.write_text("no key")
+        assert [fault.is_content for fault in store.read([POOL])] == [True]
+        file.unlink()
+        file.mkdir()
+        assert [fault.is_content for fault in store.read([POOL])] == [False]
