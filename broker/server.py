@@ -150,7 +150,7 @@ class _Current:
         settings = self._load()
         if self._tls is not None:
             self._tls.check()
-        return wiring.install(settings)
+        return wiring.install(settings, before=self._installation)
 
     def application(self) -> Callable[..., Any]:
         """Runs in each worker: connections and threads are made after the fork, never before."""

@@ -52,11 +52,21 @@ from broker.stores.keys import FileKeyStore, KeyFault
 from broker.stores.migrate import migrate
 from broker.stores.redis import RedisState
 from broker.stores.sql_state import SqlState
-from broker.upstream import amazon, apple, facebook, github, google, microsoft, oidc
+from broker.upstream import (
+    amazon,
+    apple,
+    facebook,
+    github,
+    google,
+    microsoft,
+    oidc,
+    saml_documents,
+)
 from broker.upstream.http import HttpClient
 from broker.upstream.provider_logouts import OidcLogouts, SamlLogouts
 from broker.upstream.registry import Connect, ConnectorRegistry, OAuthConnector
 from broker.upstream.saml import SamlUpstream
+from broker.upstream.saml_documents import Documents
 from broker.upstream.saml_fetch import MetadataFetch
 from broker.upstream.saml_metadata import SamlMetadata
 from broker.upstream.saml_service_provider import ServiceProviderDocuments
@@ -92,18 +102,26 @@ class Installation:
 
     settings: Settings
     keys: FileKeyStore
+    documents: Documents
 
 
-def install(settings: Settings) -> Installation:
+def install(settings: Settings, before: Installation | None = None) -> Installation:
     """Read the files, in a process that has workers to come: they inherit what it has read.
 
-    Raises ``ConfigurationError`` with every fault, and ``StoreUnavailableError``.
+    At a start a provider whose metadata is faulty is left to its own sign-ins; in the place of what
+    was there ``before`` it is a fault. Raises ``ConfigurationError`` with every fault, and
+    ``StoreUnavailableError``.
     """
+    pools = settings.pools.values()
     keys = FileKeyStore(settings.certs_dir, clock=SystemClock())
-    if faults := tuple(map(str, keys.read(settings.pools.values()))):
-        raise ConfigurationError(faults)
+    documents = saml_documents.documents(pools)
+    faults = list(map(str, keys.read(pools)))
+    if before is not None:
+        faults += saml_documents.faults(pools, documents, before.documents)
+    if faults:
+        raise ConfigurationError(tuple(faults))
     prepare(settings)
-    return Installation(settings=settings, keys=keys)
+    return Installation(settings=settings, keys=keys, documents=documents)
 
 
 def key_faults(settings: Settings) -> Iterable[KeyFault]:

@@ -99,6 +99,25 @@ def test_a_faulty_configuration_changes_nothing(running: Serving) -> None:
     assert is_known(running, "web")
 
 
+def test_metadata_that_became_faulty_changes_nothing(tmp_path: Path, certs: Path) -> None:
+    port, config = free_port(), document(free_port())
+    details = config["UserPools"][0]["IdentityProviders"][0]["ProviderDetails"]
+    file = tmp_path / "idp.xml"
+    file.write_text(details["MetadataFile"])
+    details["MetadataFile"] = str(file)
+    sign_in = (
+        "/oauth2/authorize?client_id=web&response_type=code&scope=openid"
+        "&redirect_uri=https://app.example.test/callback"
+    )
+    with serving(tmp_path, config, certs=certs, port=port) as process:
+        to_the_provider = process.get(sign_in).headers["Location"].partition("?")[0]
+        file.write_text("<html>not now</html>")
+        process.signal(signal.SIGHUP)
+        wait_until(lambda: _check(process.logged("configuration_kept")), "the fault to be logged")
+        assert f"{POOL_ID} Corp: saml_metadata_" in process.log.read_text()
+        assert process.get(sign_in).headers["Location"].partition("?")[0] == to_the_provider
+
+
 def test_half_sent_requests_stop_nobody(running: Serving) -> None:
     sockets = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(40)]
     try:
