@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from broker.model.errors import StoreUnavailableError
+
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -25,6 +27,14 @@ def configure(style: str) -> None:
     root.setLevel(logging.INFO)
     for chatty in ("httpx2", "httpcore2", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def silence() -> None:
+    """For commands that say themselves what there is to say: without a handler, Python would print
+    the bare names of events."""
+    root = logging.getLogger()
+    if not root.handlers:
+        root.addHandler(logging.NullHandler())
 
 
 def extras(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
@@ -45,7 +55,9 @@ class JsonFormatter(logging.Formatter):
             "event": record.getMessage(),
             **dict(extras(record)),
         }
-        if record.exc_info:
+        if fault := _fault(record):
+            line["fault"] = fault
+        elif record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)
 
@@ -57,7 +69,27 @@ class TextFormatter(logging.Formatter):
         time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         fields = "".join(f" {name}={_quoted(value)}" for name, value in extras(record))
         line = f"{time} {record.levelname.lower()} {record.getMessage()}{fields}"
+        if fault := _fault(record):
+            return f"{line} fault={_quoted(fault)}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _fault(record: logging.LogRecord) -> str:
+    """A store that is away, in one line: an outage has thousands of them, and where in our code it
+    was noticed is of no use to anybody. Empty for any other exception."""
+    error = record.exc_info[1] if record.exc_info else None
+    return "; ".join(_chain(error)) if isinstance(error, StoreUnavailableError) else ""
+
+
+def _chain(error: BaseException | None) -> Iterator[str]:
+    """The error and its causes, without those that only repeat what was said."""
+    said = ""
+    while error is not None:
+        text = " ".join(str(error).split())
+        if not said or text not in said:
+            said = f"because of {type(error).__name__}: {text}" if said else text
+            yield said
+        error = error.__cause__
 
 
 def _quoted(value: object) -> str:

@@ -60,7 +60,7 @@ def serve(load: Callable[[], Settings], listener: Listener) -> None:
         ssl_key=None if listener.tls is None else listener.tls.key,
         ssl_protocol_min=SSLProtocols.tls12,
         log_level=LogLevels.warning,
-        log_dictconfig=_granian_logging(),
+        log_dictconfig=_granian_logging(lambda: server.interrupt_signal),
         workers_kill_timeout=_DRAIN_SECONDS,
         respawn_failed_workers=True,
         respawn_interval=_RELOAD_PAUSE_SECONDS,
@@ -188,23 +188,25 @@ def _report(settings: Settings) -> None:
         _log.warning("configuration", extra={"warning": warning})
 
 
-def _granian_logging() -> dict[str, Any]:
-    """granian's own records go the way of all others, but for its advice about threads: they are
-    many on purpose, as most of them wait for a store or an identity provider."""
+def _granian_logging(is_stopping: Callable[[], bool]) -> dict[str, Any]:
+    """granian's own records go the way of all others, but for what means nothing here."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"advice": {"()": lambda: _is_no_advice}},
+        "filters": {"meant": {"()": lambda: lambda record: _is_meant(record, is_stopping())}},
         "loggers": {
             "_granian": {
                 "level": "WARNING",
                 "handlers": [],
                 "propagate": True,
-                "filters": ["advice"],
+                "filters": ["meant"],
             }
         },
     }
 
 
-def _is_no_advice(record: logging.LogRecord) -> bool:
-    return "Python threads" not in record.getMessage()
+def _is_meant(record: logging.LogRecord, is_stopping: bool) -> bool:  # noqa: FBT001  # one fact
+    """Threads are many on purpose, as most of them wait for a store or an identity provider. And
+    that a worker exits is expected once a signal, which may have reached it too, ends the broker."""
+    text = record.getMessage()
+    return "Python threads" not in text and not (is_stopping and "Unexpected exit" in text)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import json
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import broker
-from broker.log import TextFormatter
+from broker.log import JsonFormatter, TextFormatter
+from broker.model.errors import StoreUnavailableError
 
 
 def line(**fields: str) -> str:
@@ -48,3 +51,28 @@ def test_every_record_is_an_event_with_a_name() -> None:
     events = list(_events())
     assert ("user_info.py", "userinfo_failed") in events
     assert [event for event in events if not event[1].isidentifier()] == []
+
+
+def caught(error: Exception, cause: Exception) -> logging.LogRecord:
+    """A record of ``error``, as a handler that caught it would make it."""
+    try:
+        raise error from cause
+    except type(error):
+        return logging.makeLogRecord({"msg": "event", "exc_info": sys.exc_info()})
+
+
+def test_a_store_that_is_away_is_told_in_one_line() -> None:
+    cause = OSError("no route\nto host")
+    record = caught(StoreUnavailableError("redis: away"), cause)
+    told = json.loads(JsonFormatter().format(record))
+    assert told["fault"] == "redis: away; because of OSError: no route to host"
+    assert "trace" not in told
+    assert TextFormatter().format(record).endswith(f'event fault="{told["fault"]}"')
+    repeated = caught(StoreUnavailableError(f"redis: {cause}"), cause)
+    assert json.loads(JsonFormatter().format(repeated))["fault"] == "redis: no route to host"
+
+
+def test_an_unexpected_fault_keeps_its_trace() -> None:
+    record = caught(RuntimeError("ours"), ValueError("deeper"))
+    assert "Traceback" in json.loads(JsonFormatter().format(record))["trace"]
+    assert "Traceback" in TextFormatter().format(record)

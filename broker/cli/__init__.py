@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from broker import __version__
+from broker import __version__, log
 from broker.cli.check import check
 from broker.cli.keys import keys
 from broker.cli.options import CONFIG, explained
@@ -21,6 +21,7 @@ from broker.cli.users import users
 @click.version_option(__version__, prog_name="broker")
 def main() -> None:
     """A self-hosted federation broker with the wire of Cognito's user-pool federation endpoints."""
+    log.silence()
 
 
 @main.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging.config
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from broker import server
 from tests.kit.clock import ManualClock
 from tests.kit.metadata_site import MetadataSite
 from tests.kit.saml_idp import SamlIdp
@@ -161,6 +163,8 @@ def test_without_its_redis_it_says_503_and_recovers(
             assert away.headers["Retry-After"]
             assert b"<html" in away.body
             assert b"Traceback" not in away.body
+            assert process.logged("store_unavailable")
+            assert "Traceback" not in process.log.read_text()
             assert process.get("/ready").status == 503
             assert process.get("/health").status == 200
             own.start()
@@ -258,6 +262,30 @@ def test_its_log_begins_without_advice_of_others(running: Serving) -> None:
     events = [json.loads(line)["event"] for line in running.log.read_text().splitlines()]
     assert events[0] == "serving"
     assert not [event for event in events if "Python threads" in event]
+
+
+def test_a_worker_that_a_signal_ends_is_not_unexpected() -> None:
+    """Ctrl-C reaches all processes of a terminal, and a worker may be the first to end."""
+    exit_of_one = logging.makeLogRecord({"msg": "Unexpected exit from worker-1"})
+    for is_stopping in (True, False):
+        granian = logging.getLogger(f"granian {is_stopping}")
+        configuration = server._granian_logging(lambda stopping=is_stopping: stopping)
+        configuration["loggers"] = {granian.name: configuration["loggers"]["_granian"]}
+        logging.config.dictConfig(configuration)
+        assert bool(granian.filter(exit_of_one)) is not is_stopping
+
+
+def test_commands_print_no_bare_events(tmp_path: Path) -> None:
+    config = document(8080)
+    details = {"MetadataURL": "http://127.0.0.1:1/metadata"}
+    config["UserPools"][0]["IdentityProviders"][0]["ProviderDetails"] = details
+    file = tmp_path / "broker.yaml"
+    file.write_text(json.dumps(config))
+    ended = subprocess.run(
+        [BROKER, "check", "--config", file], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert "saml_metadata_unavailable" in ended.stdout
+    assert "saml_metadata_not_renewed" not in ended.stderr
 
 
 def test_two_workers_fetch_metadata_once_and_once_more_at_a_reload(
