@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CONFIG = click.option(
     "--config",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),  # a file that is not there is a fault like any other
     help="The configuration file (YAML).",
 )
 

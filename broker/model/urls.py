@@ -33,7 +33,17 @@ def web_problem(url: str) -> str | None:
         return "must be an absolute URL (https://host/...)"
     if "@" in parts.netloc:
         return "must not hold a user name or password"
-    return fragment_problem(url) or _host_problem(parts.scheme, parts.hostname)
+    return (
+        _port_problem(parts) or fragment_problem(url) or _host_problem(parts.scheme, parts.hostname)
+    )
+
+
+def _port_problem(parts: SplitResult) -> str | None:
+    try:
+        is_possible = parts.port != 0
+    except ValueError:
+        is_possible = False
+    return None if is_possible else "must have a port from 1 to 65535, or none"
 
 
 def _host_problem(scheme: str, host: str) -> str | None:
@@ -54,14 +64,11 @@ def fragment_problem(url: str) -> str | None:
 
 
 def taken_apart(url: str) -> SplitResult | None:
-    """None: brackets that hold no address, or a port that is none."""
+    """None: brackets that hold no address. Its port may be none."""
     try:
-        parts = urlsplit(url)
-        if parts.port == 0:
-            return None
+        return urlsplit(url)
     except ValueError:
         return None
-    return parts
 
 
 def _is_host(host: str) -> bool:

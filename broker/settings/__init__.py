@@ -17,7 +17,7 @@ from pathlib import Path
 from broker.model.errors import ConfigurationError
 from broker.model.pool import UserPool
 from broker.settings import environment, pools, yaml_file
-from broker.settings.reading import Place, Reading
+from broker.settings.reading import Place, Reading, cause
 
 __all__ = ["Settings", "load"]
 
@@ -77,5 +77,5 @@ def _text(path: Path, reading: Reading) -> str | None:
     except UnicodeDecodeError:
         reading.fault(Place() / str(path), "is not UTF-8 text")
     except (OSError, ValueError) as error:
-        reading.fault(Place() / str(path), f"cannot be read ({error.__class__.__name__})")
+        reading.fault(Place() / str(path), f"cannot be read ({cause(error)})")
     return None

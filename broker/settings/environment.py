@@ -6,6 +6,7 @@ Values are never shown in a fault: a database URL holds a password.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ _KNOWN = (
 _DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
 _REDIS = ("redis", "rediss", "unix")
 _LOG_FORMATS = ("json", "text")
+_PORT = re.compile(r"[^:]+://(?:[^:/]*(?::[^@]*)?@)?+(?:\[[^/?]+\]|[^/:?]*):(?P<port>[^/?]*)")
+"""As SQLAlchemy takes a URL apart."""
+_PORTS = 65536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +82,19 @@ def _url(
     url = given.get(name)
     if url is not None and url.partition(":")[0].lower() not in schemes:
         reading.fault(Place() / name, f"must be a URL that begins with {', '.join(schemes)}")
+    elif url is not None and not _has_possible_port(url):
+        reading.fault(
+            Place() / name,
+            "must be a URL with a port from 1 to 65535 (in a password write %40 for @, %2F for /)",
+        )
     return url
+
+
+def _has_possible_port(url: str) -> bool:
+    """None at all is possible, too."""
+    match = _PORT.match(url)
+    port = match["port"] if match else ""
+    return not port or (port.isascii() and port.isdigit() and 0 < int(port) < _PORTS)
 
 
 def _base_domain(given: Mapping[str, str], reading: Reading) -> str | None:

@@ -46,9 +46,10 @@ def build(tree: object, base_domain: str, reading: Reading) -> dict[str, UserPoo
 
 
 def _items(tree: object, reading: Reading) -> list[Any]:
-    members = collection(tree, dict, Place(), reading)
-    if members is None:
+    if tree is not None and not isinstance(tree, dict):
+        reading.fault(Place(), f"the file must begin with {USER_POOLS}: and have its list below it")
         return []
+    members = tree or {}
     for name in members:
         if name != USER_POOLS and not name.startswith(ASIDE):
             reading.fault(Place() / name, f"unknown member{nearest(name, [USER_POOLS])}")

@@ -79,7 +79,9 @@ def _settings(entry: Entry, reading: Reading) -> SamlSettings | OAuthSettings | 
     own = _own(entry, details, reading)
     if table.name == ProviderType.SAML:
         return _saml(details, own, reading)
-    return _oauth(details, reading)
+    if "client_secret" in table.members and not details.given & {"client_secret", "private_key"}:
+        reading.fault(details.place / "client_secret", "is missing")
+    return _oauth(details.values)
 
 
 def _own(entry: Entry, details: Entry, reading: Reading) -> Values:
@@ -129,10 +131,7 @@ def _metadata(given: str | None, place: Place, reading: Reading) -> tuple[str | 
     return None, str(path)
 
 
-def _oauth(details: Entry, reading: Reading) -> OAuthSettings:
-    values = details.values
-    if "client_secret" not in details.given and "private_key" not in details.given:
-        reading.fault(details.place / "client_secret", "is missing")
+def _oauth(values: Values) -> OAuthSettings:
     return OAuthSettings(
         client_id=values.get("client_id", ""),
         client_secret=values.get("client_secret"),

@@ -99,7 +99,7 @@ class Reading:
         except UnicodeDecodeError:
             self.fault(place, f"the file {path} is not UTF-8 text")
         except (OSError, ValueError) as error:
-            self.fault(place, f"the file {path} cannot be read ({_cause(error)})")
+            self.fault(place, f"the file {path} cannot be read ({cause(error)})")
         return None
 
 
@@ -117,5 +117,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {by_lower[close[0]]}?" if close else ""
 
 
-def _cause(error: Exception) -> str:
+def cause(error: Exception) -> str:
     return error.strerror or "no reason given" if isinstance(error, OSError) else "not a path"

@@ -297,6 +297,13 @@ def test_a_key_file_that_cannot_be_used_is_a_fault(
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
+def test_a_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
+    for path in (tmp_path / "nothing.yaml", tmp_path):
+        result = CliRunner().invoke(main, ["check", "--config", str(path)])
+        assert result.exit_code == 1
+        assert f"fault    {path}: cannot be read (" in result.output
+
+
 def test_offline_looks_at_the_file_alone(check: Callable[..., Result]) -> None:
     result = check("--offline", details={"MetadataFile": "<nonsense"})
     assert result.exit_code == 0

@@ -77,7 +77,11 @@ def test_a_relative_configuration_path(tmp_path: Path, monkeypatch: pytest.Monke
     [
         ("BROKER_DATABASE_URL", "mysql://db"),
         ("BROKER_DATABASE_URL", "broker.db"),
+        ("BROKER_DATABASE_URL", "postgresql://u:p@db:54x2/broker"),
+        ("BROKER_DATABASE_URL", "postgresql://u:p@db:70000/broker"),
+        ("BROKER_DATABASE_URL", "postgresql+psycopg://[::1]:0/broker"),
         ("BROKER_REDIS_URL", "localhost:6379"),
+        ("BROKER_REDIS_URL", "redis://cache:port/0"),
         ("BROKER_BASE_DOMAIN", "https://auth.example.com"),
         ("BROKER_BASE_DOMAIN", "auth.example.com/x"),
         ("BROKER_BASE_DOMAIN", "auth example"),
@@ -90,6 +94,20 @@ def test_bad_values(tmp_path: Path, name: str, value: str) -> None:
     (fault,) = configuration.faults(tmp_path, changed(as_it_is), **{name: value})
     assert fault.startswith(f"{name}: must be ")
     assert value not in fault
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////srv/broker.db",
+        "postgresql:///broker?host=/run/postgresql",
+        "postgresql://broker@db",
+        "postgresql://u:p/a:ss@[::1]:5432/broker?application_name=a:b",
+        "postgresql://db:/broker",
+    ],
+)
+def test_urls_of_databases(tmp_path: Path, url: str) -> None:
+    assert settings_with(tmp_path, BROKER_DATABASE_URL=url).database_url == url
 
 
 def test_a_near_miss_of_a_name(tmp_path: Path) -> None:

@@ -40,7 +40,27 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     )
 
 
+def test_a_key_that_describe_does_not_show_is_all_that_is_missing(tmp_path: Path) -> None:
+    def as_described(pool: Tree) -> None:
+        provider(pool, 1).update(
+            ProviderType="SignInWithApple",
+            ProviderDetails={"client_id": "a", "team_id": "b", "key_id": "c"},
+        )
+
+    assert configuration.faults(tmp_path, changed(as_described)) == (
+        f"{POOL}.IdentityProviders[1].ProviderDetails.private_key: is missing",
+    )
+
+
 FAULTS: dict[str, tuple[Any, str]] = {
+    "a port that there is not": (
+        lambda pool: pool.update(Domain="https://auth.example.com:99999"),
+        f"{POOL}.Domain: must have a port from 1 to 65535, or none",
+    ),
+    "a port that is no number": (
+        lambda pool: pool.update(Domain="https://auth.example.com:https"),
+        f"{POOL}.Domain: must have a port from 1 to 65535, or none",
+    ),
     "unknown member of a pool": (
         lambda pool: pool.update(Domains=[]),
         f"{POOL}.Domains: unknown member; did you mean Domain?",

@@ -118,7 +118,7 @@ def test_a_file_that_is_not_text(tmp_path: Path) -> None:
     ("text", "fault"),
     [
         ("", "UserPools: is missing or empty: there must be a pool"),
-        ("[]", "must be a mapping, not a list"),
+        ("[]", "the file must begin with UserPools: and have its list below it"),
         ("UserPools:", "UserPools: is missing or empty: there must be a pool"),
         ("UserPools: {}", "UserPools: must be a list, not a mapping"),
         ("UserPools: [1]", "UserPools[0]: must be a mapping, not a single value"),
