@@ -88,7 +88,11 @@ def prepare(settings: Settings) -> None:
     try:
         settings.state_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError((f"BROKER_STATE_DIR: {error}",)) from error
+        fault = (
+            f"BROKER_STATE_DIR: {settings.state_dir} cannot be made: {error.strerror}. Name a "
+            "directory that the user who runs this may write to"
+        )
+        raise ConfigurationError((fault,)) from error
     engine = make_engine(settings.database_url)
     try:
         migrate(engine)

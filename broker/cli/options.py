@@ -40,5 +40,11 @@ def explained(config: Path) -> Iterator[None]:
             click.echo(f"fault    {fault}", err=True)
         raise click.ClickException(f"{config}: {len(error.faults)} fault(s).") from error
     except StoreUnavailableError as error:
-        first_line = str(error).partition("\n")[0]
-        raise click.ClickException(f"the database does not answer: {first_line}.") from error
+        raise click.ClickException(
+            f"a store does not answer, or refuses: {_first_line(error)}. Where it is looked for is said "
+            "by BROKER_DATABASE_URL, BROKER_REDIS_URL and BROKER_CERTS_DIR."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].removesuffix(".")

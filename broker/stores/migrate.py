@@ -6,12 +6,14 @@ recognised by one query, without alembic, which takes longer to import than all 
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from broker.model.errors import ConfigurationError, StoreUnavailableError
+from broker.stores import sqlite
 from broker.stores.engine import SqlEngine
 from broker.stores.schema import REVISION
 
@@ -24,12 +26,27 @@ _WAITING_SECONDS = 60
 
 
 def migrate(sql: SqlEngine) -> None:
-    """Raises ``StoreUnavailableError``, and ``ConfigurationError`` for a database of a later
-    version of the broker."""
+    """Raises ``StoreUnavailableError``, and ``ConfigurationError`` for a database that waiting does
+    not mend: of a later version of the broker, or one that does not let it make its tables."""
     try:
         _migrate(_plain_engine(sql.url))
     except (sa.exc.DBAPIError, OSError) as error:
-        raise StoreUnavailableError(f"migration: {error}") from error
+        reason = str(error).partition("\n")[0]
+        if _is_away(error):
+            raise StoreUnavailableError(f"database: {reason}") from error
+        fault = (
+            f"BROKER_DATABASE_URL: the tables cannot be made: {reason}. The database must be the "
+            "broker's own, and its user allowed to make tables in it"
+        )
+        raise ConfigurationError((fault,)) from error
+
+
+def _is_away(error: sa.exc.DBAPIError | OSError) -> bool:
+    """Whether it may do later, as it is. SQLite calls everything an operational error."""
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    if isinstance(cause, sqlite3.Error):
+        return sqlite.is_busy(cause)
+    return isinstance(error, sa.exc.OperationalError | OSError)
 
 
 def _plain_engine(url: sa.URL) -> sa.Engine:
@@ -70,4 +87,4 @@ def _upgrade(connection: sa.Connection) -> None:
     try:
         command.upgrade(configuration, "head")
     except CommandError as error:
-        raise ConfigurationError((f"database: {error}",)) from error
+        raise ConfigurationError((f"BROKER_DATABASE_URL: {error}",)) from error

@@ -74,8 +74,28 @@ def _prepare(path: Path) -> None:
             connection = sqlite3.connect(path, timeout=_BUSY_SECONDS)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.close()
-    except (OSError, sqlite3.Error) as error:
-        raise StoreUnavailableError(f"{path}: {error}") from error
+    except sqlite3.Error as error:
+        if is_busy(error):
+            raise StoreUnavailableError(f"sqlite: {path}: {error}") from error
+        raise _unusable(path, str(error)) from error
+    except OSError as error:
+        raise _unusable(Path(error.filename or path), str(error.strerror)) from error
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether somebody else has it in hand, and will have done before long."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    )
+
+
+def _unusable(path: Path, reason: str) -> ConfigurationError:
+    fault = (
+        f"BROKER_DATABASE_URL: {path} cannot be used: {reason}. It must be a SQLite database that the "
+        "user who runs this may write to; BROKER_STATE_DIR says where it is by default"
+    )
+    return ConfigurationError((fault,))
 
 
 def _set_up(connection: Any, _record: object) -> None:

@@ -209,22 +209,45 @@ def test_check_counts_what_it_found(running: Serving) -> None:
     assert "no faults. 1 pool(s), 1 client(s), 1 provider(s)" in ended.stdout
 
 
-def test_a_database_that_is_away_is_said_in_one_line(tmp_path: Path) -> None:
-    config = tmp_path / "broker.yaml"
+def refused_start(folder: Path, **environ: str) -> str:
+    """What a start says that ends with status 1."""
+    config = folder / "broker.yaml"
     config.write_text(json.dumps(document(8080)))
-    database = f"postgresql://broker:a-password@127.0.0.1:{free_port()}/broker"
     ended = subprocess.run(
         [BROKER, "serve", "--config", str(config), "--port", str(free_port())],
-        env={**os.environ, "BROKER_DATABASE_URL": database, "BROKER_LOG": "json"},
+        env={**os.environ, **environ},
         capture_output=True,
         text=True,
         check=False,
         timeout=30,
     )
     assert ended.returncode == 1
-    assert ended.stderr.splitlines()[-1].startswith("Error: the database does not answer: ")
     assert "Traceback" not in ended.stderr
-    assert "a-password" not in ended.stderr
+    assert "Errno" not in ended.stderr
+    return ended.stderr
+
+
+def test_a_database_that_is_away_is_said_in_one_line(tmp_path: Path) -> None:
+    database = f"postgresql://broker:a-password@127.0.0.1:{free_port()}/broker"
+    said = refused_start(tmp_path, BROKER_DATABASE_URL=database, BROKER_LOG="json")
+    last = said.splitlines()[-1]
+    assert last.startswith("Error: a store does not answer, or refuses: database: (psycopg.")
+    assert "BROKER_DATABASE_URL" in last
+    assert "a-password" not in said
+
+
+def test_a_state_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = refused_start(tmp_path, BROKER_STATE_DIR=str(tmp_path / "file" / "var"))
+    assert f"fault    BROKER_STATE_DIR: {tmp_path}/file/var cannot be made: Not a directory" in said
+
+
+def test_a_database_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "broker.db").write_bytes(b"no database" * 1000)
+    said = refused_start(tmp_path)
+    assert f"{tmp_path}/var/broker.db cannot be used: file is not a database" in said
+    assert "does not answer" not in said
 
 
 def test_a_database_that_is_away_at_a_reload_changes_nothing(running: Serving) -> None:

@@ -109,9 +109,9 @@ class TestSqlite:
         ):
             threads.submit(sqlite.write, sa.delete(seen)).result()
 
-    def test_a_directory_that_cannot_be_made_is_unavailable(self, tmp_path: Path) -> None:
+    def test_a_directory_that_cannot_be_made_is_a_fault(self, tmp_path: Path) -> None:
         (tmp_path / "state").write_text("a file")
-        with pytest.raises(StoreUnavailableError):
+        with pytest.raises(ConfigurationError, match="state"):
             make_engine(f"sqlite:///{tmp_path}/state/broker.db")
 
     @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -21,6 +23,7 @@ from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.stores.engine import SqlEngine, make_engine
 from broker.stores.migrate import migrate
 from broker.stores.schema import REVISION, metadata
+from tests.kit.servers import PostgresqlServer
 
 
 @contextmanager
@@ -90,10 +93,32 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     sql = make_engine(f"sqlite:///{tmp_path}/broker.db")
     with sql.transaction() as connection:
         connection.command("CREATE TABLE users (name TEXT)")
-    with pytest.raises(StoreUnavailableError):
+    with pytest.raises(ConfigurationError, match=r"BROKER_DATABASE_URL.* users already exists"):
         migrate(sql)
     with sql.transaction() as connection:
         connection.command("DROP TABLE users")
+    migrate(sql)
+    sql.dispose()
+
+
+def test_one_that_may_not_make_tables_is_told_so(
+    postgresql_server: PostgresqlServer, postgresql_url: str
+) -> None:
+    role = f"reader_{uuid.uuid4().hex}"
+    postgresql_server.execute(f"CREATE ROLE {role} LOGIN")
+    sql = make_engine(re.sub("//.*@", f"//{role}@", postgresql_url))
+    with pytest.raises(ConfigurationError, match=r"permission denied.* allowed to make tables"):
+        migrate(sql)
+    postgresql_server.execute(f"DROP ROLE {role}")
+
+
+def test_a_database_that_another_process_holds_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.stores.migrate._WAITING_SECONDS", 0)
+    sql = make_engine(f"sqlite:///{tmp_path}/broker.db")
+    with sql.transaction(), pytest.raises(StoreUnavailableError, match="locked"):
+        migrate(sql)
     migrate(sql)
     sql.dispose()
 
