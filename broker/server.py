@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,7 @@ from broker.wiring import Installation
 _log = logging.getLogger("broker.server")
 _DRAIN_SECONDS = 20
 _RELOAD_PAUSE_SECONDS = 1.0
+_ASK_AGAIN_SECONDS = 1.0
 _UPKEEP_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
 """prctl(2)."""
@@ -74,7 +76,7 @@ def serve(load: Callable[[], Settings], listener: Listener) -> None:
 
 
 class _Server(MPServer):
-    """granian's server, but for a reload that may be refused: then no worker is replaced."""
+    """granian's server, but for a reload that may be refused, and a stop that everybody hears."""
 
     may_reload: Callable[[], bool]
 
@@ -88,6 +90,16 @@ class _Server(MPServer):
             self._respawn_workers(everyone, spawn_target, target_loader, self.respawn_interval)
         if self.interrupt_signal:
             self.main_loop_interrupt.set()
+
+    def _stop_workers(self) -> None:
+        """Ask twice: a worker that begins to listen to signals in that moment misses the first
+        one, and would be waited for until it is killed."""
+        deadline = time.monotonic() + _ASK_AGAIN_SECONDS
+        for worker in self.wrks:
+            worker.terminate()  # type: ignore[no-untyped-call]  # granian annotates its API alone
+        for worker in self.wrks:
+            worker.join(max(0.0, deadline - time.monotonic()))  # type: ignore[no-untyped-call]
+        super()._stop_workers()  # type: ignore[no-untyped-call]
 
 
 class _Children:

@@ -64,6 +64,57 @@ def test_sigterm_ends_it_with_success(running: Serving) -> None:
     assert running.process.wait(timeout=20) == 0
 
 
+def test_a_request_under_way_is_finished(running: Serving) -> None:
+    """Also by a worker that gets the signal twice, as those do that need a second for it."""
+    with socket.create_connection(("127.0.0.1", running.port), timeout=20) as under_way:
+        under_way.sendall(
+            b"POST /saml2/idpresponse HTTP/1.1\r\nHost: localhost\r\nContent-Length: 14\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n\r\nSAMLRes"
+        )
+        assert running.get("/health").status == 200
+        running.signal(signal.SIGTERM)
+        wait_until(lambda: _check(not _is_open(running.port)), "the end of new requests")
+        for worker in running.workers():
+            os.kill(worker, signal.SIGTERM)
+        under_way.sendall(b"ponse=A")
+        assert under_way.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert running.process.wait(timeout=20) == 0
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Deaf:
+    """A worker that does not hear the first signal."""
+
+    idx = 0
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def terminate(self) -> None:
+        self.asked += 1
+
+    def join(self, timeout: float | None = None) -> None:
+        pass
+
+    def is_alive(self) -> bool:
+        return self.asked < 2
+
+    def kill(self) -> None:
+        raise AssertionError("it would have ended by itself")
+
+
+def test_a_worker_that_missed_the_signal_is_asked_again() -> None:
+    stopping = server._Server("broker", workers=2, workers_kill_timeout=20)
+    workers = [Deaf(), Deaf()]
+    stopping.wrks.extend(workers)  # type: ignore[arg-type]  # they are what is asked of them
+    stopping._stop_workers()
+    assert not any(worker.is_alive() for worker in workers)
+
+
 def test_no_worker_outlives_a_parent_that_was_killed(tmp_path: Path, certs: Path) -> None:
     port, options = free_port(), ("--metrics-port", str(free_port()))
     config = document(port)
