@@ -225,10 +225,11 @@ class UserDirectory(Protocol):
     def unlink(self, pool_id: str, provider: str, user_id: str) -> bool:
         """Take an identity away from whoever has it. False: nobody has it."""
 
-    def import_many(self, profiles: Iterable[UserProfile]) -> int:
+    def import_many(self, profiles: Iterable[UserProfile]) -> Sequence[int]:
         """Create users, and merge into those whose usernames exist: attributes, identities and
-        groups are added, ``sub`` stays. How many users it stored: one whose ``sub`` or first
-        identity is another user's is left out. May be repeated."""
+        groups are added, ``sub`` stays; where that changes nothing, nothing is written. May be
+        repeated. Left out is whoever has a ``sub`` or a first identity that is another user's:
+        their positions."""
 
 
 class ExpectedLinks(Protocol):

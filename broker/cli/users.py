@@ -27,6 +27,7 @@ _POOL = click.option("--pool", "pool_id", help="The pool's Id; needed when there
 _USERNAME = click.argument("username")
 _PAGE = 60
 _PROGRESS_EVERY = 10_000
+_PROGRESS_EVERY_AT_A_TERMINAL = 1_000
 
 
 @click.group()
@@ -80,8 +81,8 @@ def show(config: Path, pool_id: str | None, username: str) -> None:
     "source",
     required=True,
     type=click.File("rb"),
-    help="One JSON object a line: UserPoolId, Username (<Provider>_<id>), UserAttributes "
-    "[{Name, Value}], and optionally Sub and Enabled. - reads standard input.",
+    help="One JSON object a line: UserPoolId, Username (<Provider>_<id>), UserAttributes (or "
+    "Attributes) [{Name, Value}], and optionally Sub and Enabled. - reads standard input.",
 )
 def import_(config: Path, source: BinaryIO) -> None:
     """Create users, and bring those that exist up to date. May be repeated.
@@ -266,13 +267,18 @@ def _json(value: object, indent: int | None = None) -> str:
 
 
 class _Progress:
-    """A line on standard error now and then."""
+    """A line on standard error now and then; more often where somebody watches."""
 
     def __init__(self) -> None:
-        self._next = _PROGRESS_EVERY
+        self._every = _PROGRESS_EVERY_AT_A_TERMINAL if _is_watched() else _PROGRESS_EVERY
+        self._next = self._every
 
     def __call__(self, outcome: Outcome) -> None:
         done = outcome.stored + outcome.refused
         if done >= self._next:
-            self._next = done - done % _PROGRESS_EVERY + _PROGRESS_EVERY
+            self._next = done - done % self._every + self._every
             click.echo(f"{done} lines ...", err=True)
+
+
+def _is_watched() -> bool:
+    return sys.stderr.isatty()

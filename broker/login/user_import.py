@@ -15,12 +15,14 @@ from itertools import islice
 import msgspec
 
 from broker.login.accounts import Accounts
-from broker.login.attributes import username_of, value_fault
+from broker.login.attributes import subject_fault, username_of, value_fault
 from broker.login.links import MAX_LINKS
 from broker.model.errors import UpstreamError
 from broker.model.login import ExternalIdentity, LinkedIdentity, UserProfile
 from broker.model.pool import IdentityProvider, UserPool
 from broker.ports import Clock, UserDirectory
+from broker.settings.reading import line as told
+from broker.settings.reading import nearest
 
 BATCH = 500
 
@@ -47,15 +49,29 @@ class _Identity(msgspec.Struct, frozen=True):
     created_at: int | str = msgspec.field(name="dateCreated", default=0)
 
 
-class _Line(msgspec.Struct, frozen=True):
-    """Members that ``ListUsers`` shows besides are let through."""
+class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What our own list prints, and a pool's id beside what ``ListUsers`` or ``AdminGetUser`` does."""
 
     pool_id: str = msgspec.field(name="UserPoolId")
     username: str = msgspec.field(name="Username")
-    attributes: tuple[_Attribute, ...] = msgspec.field(name="UserAttributes", default=())
+    attributes: tuple[_Attribute, ...] | None = msgspec.field(name="UserAttributes", default=None)
+    listed: tuple[_Attribute, ...] | None = msgspec.field(name="Attributes", default=None)
+    """``ListUsers`` calls them so."""
     sub: str | None = msgspec.field(name="Sub", default=None)
     enabled: bool = msgspec.field(name="Enabled", default=True)
 
+    # Let through: nothing of it could be kept.
+    status: object = msgspec.field(name="UserStatus", default=None)
+    created: object = msgspec.field(name="UserCreateDate", default=None)
+    modified: object = msgspec.field(name="UserLastModifiedDate", default=None)
+    mfa: object = msgspec.field(name="MFAOptions", default=None)
+    preferred_mfa: object = msgspec.field(name="PreferredMfaSetting", default=None)
+    mfa_settings: object = msgspec.field(name="UserMFASettingList", default=None)
+    response: object = msgspec.field(name="ResponseMetadata", default=None)
+
+
+_KNOWN = _Line.__struct_encode_fields__
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _decode = msgspec.json.Decoder(_Line).decode
 _decode_identities = msgspec.json.Decoder(tuple[_Identity, ...]).decode
@@ -85,47 +101,42 @@ class UserImport:
         refused: Callable[[int, str], None],
         progress: Callable[[Outcome], None],
     ) -> Outcome:
-        """Store every line that is a user. ``refused`` hears line number and reason, ``progress`` is
-        called after each batch."""
+        """Store every line that is a user. ``refused`` hears line number and reason, in the order of
+        the lines; ``progress`` is called after each batch."""
         outcome = Outcome()
-        for batch in _batches(enumerate(lines, start=1)):
-            users = []
+        for batch in _batches(enumerate(_without_mark(lines), start=1)):
+            users: dict[int, UserProfile] = {}
+            reasons: dict[int, str] = {}
             for number, line in batch:
                 try:
-                    users += [(number, self._read(line))] if line.strip() else []
+                    users |= {number: self._read(line)} if line.strip() else {}
                 except LineRefusedError as error:
-                    outcome.refused += 1
-                    refused(number, str(error))
-            for number, reason in self._store(users, outcome).items():
-                refused(number, reason)
+                    reasons[number] = str(error)
+            left_out = self._store(users)
+            reasons |= left_out
+            for number in sorted(reasons):
+                refused(number, reasons[number])
+            outcome.stored += len(users) - len(left_out)
+            outcome.refused += len(reasons)
             progress(outcome)
         return outcome
 
-    def _store(self, users: list[tuple[int, UserProfile]], outcome: Outcome) -> dict[int, str]:
+    def _store(self, users: Mapping[int, UserProfile]) -> dict[int, str]:
         """The lines that were left out, and why, which is rare and looked up only then."""
-        stored = self.directory.import_many(profile for _, profile in users)
-        left_out = {} if stored == len(users) else self._left_out(users)
-        outcome.stored += len(users) - len(left_out)
-        outcome.refused += len(left_out)
-        for number, user in users:
+        numbers = list(users)
+        positions = self.directory.import_many(users.values())
+        left_out = {numbers[at]: self._conflict(users[numbers[at]]) for at in positions}
+        for number, user in users.items():
             if not user.enabled and number not in left_out:
                 self._disable(user)
         return left_out
 
-    def _left_out(self, users: list[tuple[int, UserProfile]]) -> dict[int, str]:
-        reasons = ((number, self._conflict(user)) for number, user in users)
-        return {number: reason for number, reason in reasons if reason is not None}
-
-    def _conflict(self, user: UserProfile) -> str | None:
+    def _conflict(self, user: UserProfile) -> str:
         """What of ``user`` is another user's already, so that the directory did not take it."""
         by_sub = self.directory.by_sub(user.pool_id, user.sub)
         if by_sub is not None and by_sub.username != user.username:
             return "Sub: it is another user's."
-        own = user.identities[0]
-        linked = self.directory.find(user.pool_id, own.provider_name, own.user_id)
-        if linked is not None and linked.username != user.username:
-            return "Username: this person is linked to another user; unlink first."
-        return None
+        return "Username: this person is linked to another user; unlink first."
 
     def _disable(self, user: UserProfile) -> None:
         """A new user is stored disabled; one that was there before becomes so."""
@@ -138,7 +149,8 @@ class UserImport:
         try:
             parsed = _decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise LineRefusedError(f"not a user in JSON: {error}") from error
+            reason = _unknown_member(line) if isinstance(error, msgspec.ValidationError) else None
+            raise LineRefusedError(reason or f"not a user in JSON: {error}") from error
         pool = self.pools.get(parsed.pool_id)
         if pool is None:
             raise LineRefusedError("UserPoolId: there is no such pool in the configuration.")
@@ -146,7 +158,7 @@ class UserImport:
 
     def _profile(self, pool: UserPool, line: _Line) -> UserProfile:
         provider, subject = _split(pool, line.username)
-        attributes = {each.name: each.value for each in line.attributes}
+        attributes = _attributes(line)
         sub = line.sub or attributes.get("sub") or str(uuid.uuid4())
         if not _SUB.fullmatch(sub):
             raise LineRefusedError("Sub: at most 255 printable ASCII characters.")
@@ -167,6 +179,20 @@ class UserImport:
         )
 
 
+def _unknown_member(line: bytes) -> str | None:
+    """The first one, with the known one that is nearest: a misspelt name must not lose what it
+    names."""
+    members = msgspec.json.decode(line)
+    unknown = [name for name in members if name not in _KNOWN] if isinstance(members, dict) else []
+    return told(unknown[0], f"unknown member{nearest(unknown[0], _KNOWN)}") if unknown else None
+
+
+def _attributes(line: _Line) -> Mapping[str, str]:
+    if line.attributes is not None and line.listed is not None:
+        raise LineRefusedError("Attributes: means the same as UserAttributes (keep one).")
+    return {each.name: each.value for each in line.attributes or line.listed or ()}
+
+
 def _split(pool: UserPool, username: str) -> tuple[IdentityProvider, str]:
     """``<Provider>_<id>``, at the first underscore; the provider's name may differ in case where the
     pool ignores it."""
@@ -179,6 +205,9 @@ def _split(pool: UserPool, username: str) -> tuple[IdentityProvider, str]:
 
 
 def _username(pool: UserPool, provider: IdentityProvider, subject: str) -> str:
+    fault = subject_fault(subject)
+    if fault is not None:
+        raise LineRefusedError(f"Username: what comes after the provider and _: {fault}.")
     try:
         return username_of(
             ExternalIdentity(provider=provider.name, subject=subject), provider, pool
@@ -195,10 +224,10 @@ def _checked(pool: UserPool, attributes: Mapping[str, str]) -> dict[str, str]:
             continue
         attribute = pool.schema.get(name)
         if attribute is None:
-            raise LineRefusedError(f"UserAttributes: {name} does not exist in the schema.")
+            raise LineRefusedError(f"attribute {name}: it does not exist in the schema.")
         fault = value_fault(attribute, value)
         if fault is not None:
-            raise LineRefusedError(f"UserAttributes: {name}: {fault}")
+            raise LineRefusedError(f"attribute {name}: {fault}")
         checked[name] = value
     return checked
 
@@ -214,9 +243,9 @@ def _identities(
         listed = _decode_identities(encoded)
         links = [link for each in listed if (link := _link(pool, each, own)) is not None]
     except (msgspec.MsgspecError, ValueError) as error:
-        raise LineRefusedError("UserAttributes: identities is not what Cognito writes.") from error
+        raise LineRefusedError("attribute identities: it is not what Cognito writes.") from error
     if len(links) > MAX_LINKS:
-        raise LineRefusedError(f"UserAttributes: identities: at most {MAX_LINKS} links.")
+        raise LineRefusedError(f"attribute identities: at most {MAX_LINKS} links.")
     return (own, *links)
 
 
@@ -239,6 +268,12 @@ def _milliseconds(date: int | str) -> int:
     if not 0 <= number < _LATEST:
         raise ValueError("out of range")
     return number
+
+
+def _without_mark(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Without the byte order mark that some editors begin a file with (RFC 8259 8.1)."""
+    for number, line in enumerate(lines):
+        yield line if number else line.removeprefix(_BYTE_ORDER_MARK)
 
 
 def _batches(lines: Iterator[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:

@@ -16,9 +16,6 @@ from broker.stores import directory_sql as statements
 from broker.stores.engine import Connection, SqlEngine
 from broker.stores.profiles import fold
 
-IMPORT_BATCH = 500
-"""Users in one transaction of an import: sign-ins wait for one of them at most."""
-
 
 class _IdentityTakenError(Exception):
     """Undoes a transaction: an identity of the user that it inserts is somebody's."""
@@ -99,25 +96,20 @@ class SqlDirectory:
             self._sql.write(statements.UNLINK, pool=pool_id, provider=provider, subject=user_id)
         )
 
-    def import_many(self, profiles: Iterable[UserProfile]) -> int:
-        return sum(self._import_batch(batch) for batch in _batches(profiles))
+    def import_many(self, profiles: Iterable[UserProfile]) -> Sequence[int]:
+        left_out: list[int] = []
+        for start, batch in _batches(profiles):
+            left_out += (start + position for position in self._import_batch(batch))
+        return left_out
 
-    def _import_batch(self, batch: Sequence[UserProfile]) -> int:
-        identities = [
-            {"pool": user.pool_id, "of_name": user.username, **_identity_columns(each)}
-            for user in batch
-            for each in user.identities
-        ]
-        groups = [
-            {"pool": user.pool_id, "of_name": user.username, "group_name": group}
-            for user in batch
-            for group in user.groups
-        ]
+    def _import_batch(self, batch: Sequence[UserProfile]) -> frozenset[int]:
         with self._sql.transaction() as connection:
-            stored = connection.each(statements.IMPORT_USER, map(_import_columns, batch))
-            connection.each(statements.IMPORT_IDENTITY, identities)
-            connection.each(statements.IMPORT_MEMBERSHIP, groups)
-        return stored
+            written = connection.each(statements.IMPORT_USER, map(_import_columns, batch))
+            left_out = frozenset[int]() if written == len(batch) else _left_out(connection, batch)
+            stored = [user for position, user in enumerate(batch) if position not in left_out]
+            connection.each(statements.IMPORT_IDENTITY, _imported_identities(stored))
+            connection.each(statements.IMPORT_MEMBERSHIP, _imported_groups(stored))
+        return left_out
 
 
 def _insert(connection: Connection, profile: UserProfile) -> bool:
@@ -160,6 +152,29 @@ def _import_columns(profile: UserProfile) -> dict[str, object]:
     }
 
 
+def _left_out(connection: Connection, batch: Sequence[UserProfile]) -> frozenset[int]:
+    """Those of a batch that belong to others. The statement has room for a whole batch: the last
+    one fills it up."""
+    given: dict[str, object] = {}
+    for position in range(statements.IMPORT_BATCH):
+        user = _import_columns(batch[min(position, len(batch) - 1)])
+        given |= {f"{name}_{position}": user[name] for name in statements.TAKEN_COLUMNS}
+    found = connection.all(statements.TAKEN, **given)
+    return frozenset(position for (position,) in found if position < len(batch))
+
+
+def _imported_identities(batch: Iterable[UserProfile]) -> Iterator[dict[str, object]]:
+    for user in batch:
+        for each in user.identities:
+            yield {"pool": user.pool_id, "of_name": user.username, **_identity_columns(each)}
+
+
+def _imported_groups(batch: Iterable[UserProfile]) -> Iterator[dict[str, object]]:
+    for user in batch:
+        for group in user.groups:
+            yield {"pool": user.pool_id, "of_name": user.username, "group_name": group}
+
+
 def _identity_columns(identity: LinkedIdentity) -> dict[str, object]:
     return {
         "provider_name": identity.provider_name,
@@ -172,7 +187,9 @@ def _identity_columns(identity: LinkedIdentity) -> dict[str, object]:
     }
 
 
-def _batches(profiles: Iterable[UserProfile]) -> Iterator[Sequence[UserProfile]]:
-    remaining = iter(profiles)
-    while batch := tuple(islice(remaining, IMPORT_BATCH)):
-        yield batch
+def _batches(profiles: Iterable[UserProfile]) -> Iterator[tuple[int, Sequence[UserProfile]]]:
+    """Each with the position of its first."""
+    remaining, start = iter(profiles), 0
+    while batch := tuple(islice(remaining, statements.IMPORT_BATCH)):
+        yield start, batch
+        start += len(batch)

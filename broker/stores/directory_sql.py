@@ -35,6 +35,26 @@ def _merged_postgresql(element: Merged, compiler: SQLCompiler, **options: Any) -
     return f"CAST(CAST({first} AS JSONB) || CAST({second} AS JSONB) AS TEXT)"
 
 
+class Changes(sa.sql.functions.GenericFunction[bool]):
+    """Whether ``Merged`` of two JSON objects is other than the first. Texts can be compared where
+    all were written alike, by SQLite or as it writes them."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+
+
+@compiles(Changes, "sqlite")
+def _changes_sqlite(element: Changes, compiler: SQLCompiler, **options: Any) -> str:
+    first, second = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"json_patch({first}, {second}) <> {first}"
+
+
+@compiles(Changes, "postgresql")
+def _changes_postgresql(element: Changes, compiler: SQLCompiler, **options: Any) -> str:
+    first, second = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"NOT CAST({first} AS JSONB) @> CAST({second} AS JSONB)"
+
+
 _IN_POOL = users.c.pool_id == bindparam("pool")
 _THIS_USER = (_IN_POOL, users.c.sub == bindparam("of_sub"))
 _THIS_NAME = (_IN_POOL, users.c.username == bindparam("of_name"))
@@ -136,4 +156,37 @@ IMPORT_USER = _import.on_conflict_do_update(
         "attributes": Merged(users.c.attributes, _import.excluded.attributes),
         "modified_at": _import.excluded.modified_at,
     },
+    where=Changes(users.c.attributes, _import.excluded.attributes),
 )
+
+IMPORT_BATCH = 500
+"""Users in one transaction of an import: sign-ins wait for one of them at most."""
+TAKEN_COLUMNS = ("pool_id", "username", "sub", "own_provider", "own_user_id")
+"""What tells whether somebody is another user. Each is given by its name and a position."""
+
+_batch = (
+    sa.values(sa.column("position", sa.Integer), *(sa.column(n, sa.Text) for n in TAKEN_COLUMNS))
+    .data(
+        [
+            (
+                sa.literal_column(str(position)),
+                *(bindparam(f"{name}_{position}", type_=sa.Text) for name in TAKEN_COLUMNS),
+            )
+            for position in range(IMPORT_BATCH)
+        ]
+    )
+    .cte("batch")
+)
+_is_others = sa.and_(_other.c.pool_id == _batch.c.pool_id, _other.c.username != _batch.c.username)
+TAKEN = sa.union(
+    select(_batch.c.position)
+    .select_from(sa.join(_batch, _other, _is_others))
+    .where(_other.c.sub == _batch.c.sub),
+    select(_batch.c.position)
+    .select_from(sa.join(_batch, _other, _is_others).join(_wanted, owned_by(_wanted, _other)))
+    .where(
+        _wanted.c.provider_name == _batch.c.own_provider,
+        _wanted.c.user_id == _batch.c.own_user_id,
+    ),
+)
+"""The positions of those in a batch whose ``sub`` or own identity is another user's."""

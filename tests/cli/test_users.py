@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,64 @@ def test_importing_again_changes_nothing_but_what_is_new(console: Console) -> No
     shown = {each["Name"]: each["Value"] for each in after["UserAttributes"]}
     assert (shown["email"], shown["name"]) == ("b@x.test", "Alice")
     assert console.names() == ["Corp_alice"]
+
+
+def test_importing_again_writes_nothing(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = line(Sub=SUB, UserAttributes=attributes(email="a@x.test", name="Zo\u00eb"))
+    monkeypatch.setattr("broker.wiring.SystemClock.now", lambda self: 1_700_000_000.0)
+    console.ok("import", "--file", "-", text=given)
+    before = console.show("Corp_alice")
+    monkeypatch.setattr("broker.wiring.SystemClock.now", lambda self: 1_700_000_060.0)
+    assert "1 stored, 0 refused" in console.ok("import", "--file", "-", text=given)
+    assert console.show("Corp_alice") == before
+    news = line(UserAttributes=attributes(email="b@x.test"))
+    console.ok("import", "--file", "-", text=news)
+    assert console.show("Corp_alice")["UserLastModifiedDate"] == 1_700_000_060
+
+
+def test_what_list_users_prints_can_be_imported(console: Console) -> None:
+    """As ``aws cognito-idp list-users`` does, and the file may come from any editor."""
+    members = {"Enabled": True, "UserStatus": "EXTERNAL_PROVIDER", "MFAOptions": []}
+    given = line(Attributes=attributes(email="a@x.test"), **members)
+    console.ok("import", "--file", "-", text="\ufeff" + given + "\n")
+    shown = console.show("Corp_alice")["UserAttributes"]
+    assert {"Name": "email", "Value": "a@x.test"} in shown
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"UserAttribute": []}, "UserAttribute: unknown member; did you mean UserAttributes?"),
+        ({"enabled": False}, "enabled: unknown member; did you mean Enabled?"),
+        ({"x\x1b[2J": 1}, "x?[2J: unknown member"),
+        (
+            {"Attributes": [], "UserAttributes": []},
+            "Attributes: means the same as UserAttributes (keep one).",
+        ),
+    ],
+)
+def test_a_member_that_means_nothing_refuses_the_line(
+    console: Console, members: dict[str, Any], reason: str
+) -> None:
+    assert refused_lines(console, line(**members)) == {1: reason}
+
+
+def test_refused_lines_come_in_their_order(console: Console) -> None:
+    """Whether it is the line or the directory that refuses them."""
+    text = line(Sub=SUB) + line("Corp_b", Sub=SUB) + "not json\n" + line("Corp_c", Sub=SUB) + "{\n"
+    assert list(refused_lines(console, text)) == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("username", "reason"),
+    [
+        ("Corp_", "Username: what comes after the provider and _: it is empty."),
+        ("Corp_a\tb", "Username: what comes after the provider and _: it has control characters."),
+        ("Corp_" + "a" * 124, "Username: at most 128 characters"),
+    ],
+)
+def test_what_is_wrong_with_a_name_is_said(console: Console, username: str, reason: str) -> None:
+    assert refused_lines(console, line(username)) == {1: reason}
 
 
 def test_what_list_prints_can_be_imported(console: Console, app: App) -> None:
@@ -265,6 +324,16 @@ def test_a_pool_that_ignores_case(
     assert console.show("Corp_ALICE")["Sub"] == SUB
     # The NameID keeps its case.
     assert world.verified(App.of(world).tokens(name_id="Alice")["id_token"])["sub"] == SUB
+
+
+def test_somebody_who_watches_sees_more_of_it(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_module("broker.cli.users"), "_is_watched", lambda: True)
+    result = console.run(
+        "import", "--file", "-", text="".join(line(f"Corp_{n}") for n in range(2100))
+    )
+    assert result.stderr.splitlines() == ["1000 lines ...", "2000 lines ..."]
 
 
 # -- list, show ------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from broker.model.login import LinkedIdentity, UserProfile
-from broker.stores.directory import IMPORT_BATCH, SqlDirectory
+from broker.stores.directory import SqlDirectory
+from broker.stores.directory_sql import IMPORT_BATCH
 from broker.stores.engine import SqlEngine
 
 POOL = "eu-west-1_one"
@@ -259,15 +260,30 @@ class TestListing:
 class TestImport:
     def test_stores_whole_profiles_in_batches(self, directory: SqlDirectory) -> None:
         users = [user_of(f"{number:04}") for number in range(IMPORT_BATCH + 3)]
-        assert directory.import_many(iter(users)) == len(users)
+        assert directory.import_many(iter(users)) == []
         assert directory.find(POOL, "CorpSAML", "0000") == users[0]
         assert directory.by_sub(POOL, users[-1].sub) == users[-1]
 
     def test_may_be_repeated(self, directory: SqlDirectory) -> None:
         users = [user_of("anna"), user_of("berta")]
-        for _ in range(2):
-            assert directory.import_many(users) == 2
+        later = [replace(user, modified_at=NOW + 9) for user in users]
+        for again in (users, users, later):
+            assert directory.import_many(again) == []
         assert list(directory.list(POOL)) == users
+
+    @pytest.mark.parametrize("value", ['"\\/\x1f\x7f', "\u2028ü😀", "</script>", "null", "{}", ""])
+    def test_what_changes_nothing_writes_nothing(self, directory: SqlDirectory, value: str) -> None:
+        """However the database writes its JSON."""
+        anna = replace(user_of("anna"), attributes={"a": "1", "zz": value, "b": value})
+        news = replace(anna, attributes={"zz": value, "email": value}, modified_at=NOW + 1)
+        directory.import_many([anna])
+        directory.import_many([news])
+        for attributes in (anna.attributes, news.attributes, {}, {"b": value}):
+            directory.import_many([replace(anna, attributes=attributes, modified_at=NOW + 2)])
+        stored = directory.by_username(POOL, anna.username)
+        assert stored is not None
+        assert stored.modified_at == NOW + 1
+        assert stored.attributes == {**anna.attributes, **news.attributes}
 
     def test_merges_into_a_user_of_the_same_name(self, directory: SqlDirectory) -> None:
         directory.create(user_of("anna", sub="first"))
@@ -280,7 +296,7 @@ class TestImport:
             created_at=NOW + 9,
             modified_at=NOW + 9,
         )
-        assert directory.import_many([news]) == 1
+        assert directory.import_many([news]) == []
         assert directory.by_username(POOL, "CorpSAML_anna") == replace(
             user_of("anna", sub="first"),
             attributes={"email": "new@example.com", "name": "Anna", "custom:dept": "R&D"},
@@ -293,7 +309,7 @@ class TestImport:
     def test_leaves_out_a_user_whose_sub_is_anothers(self, directory: SqlDirectory) -> None:
         directory.create(user_of("anna", sub="same"))
         users = [user_of("berta", sub="same"), user_of("carla")]
-        assert directory.import_many(users) == 1
+        assert directory.import_many(users) == [0]
         assert directory.by_username(POOL, "CorpSAML_berta") is None
         assert directory.find(POOL, "CorpSAML", "berta") is None
         assert directory.by_sub(POOL, "same") == user_of("anna", sub="same")
@@ -302,5 +318,27 @@ class TestImport:
         anna = user_of("anna")
         directory.create(anna)
         thief = replace(user_of("berta"), identities=(identity_of("anna"),))
-        directory.import_many([thief])
+        assert directory.import_many([thief]) == [0]
         assert directory.find(POOL, "CorpSAML", "anna") == anna
+
+    def test_whoever_is_left_out_gets_nothing(self, directory: SqlDirectory) -> None:
+        anna, berta = user_of("anna"), user_of("berta")
+        directory.import_many([anna, berta])
+        thief = replace(
+            berta,
+            sub=anna.sub,
+            attributes={"email": "new@example.com"},
+            identities=(*berta.identities, identity_of("1234", "Google")),
+            groups=("staff",),
+        )
+        assert directory.import_many([thief]) == [0]
+        assert directory.by_username(POOL, berta.username) == berta
+
+    def test_tells_who_was_left_out_of_many(self, directory: SqlDirectory) -> None:
+        """In several batches, the last of them not a full one, most of it known already."""
+        users = [user_of(f"{number:04}") for number in range(IMPORT_BATCH * 2 + 3)]
+        directory.import_many(users)
+        for position in (0, IMPORT_BATCH - 1, IMPORT_BATCH, len(users) - 1):
+            users[position] = replace(users[position], sub=users[position - 2].sub)
+        left_out = directory.import_many(users)
+        assert sorted(left_out) == [0, IMPORT_BATCH - 1, IMPORT_BATCH, len(users) - 1]
