@@ -15,6 +15,20 @@ from broker.model.errors import ConfigurationError, StoreUnavailableError
 if TYPE_CHECKING:
     from broker.settings import Settings
 
+
+class _Text(click.ParamType[str]):
+    """Text that can be stored and printed. Bytes that are none come as halves of surrogate pairs."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            self.fail("it is not UTF-8 text.", param, ctx)
+        return value
+
+
+TEXT = _Text()
+
 CONFIG = click.option(
     "--config",
     required=True,

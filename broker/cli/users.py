@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from broker.cli.options import CONFIG, explained, load
+from broker.cli.options import CONFIG, TEXT, explained, load
 from broker.model.login import UserProfile
 from broker.model.pool import IdentityProvider, UserPool
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from broker.login.broker import Broker
     from broker.login.user_import import Outcome
 
-_POOL = click.option("--pool", "pool_id", help="The pool's Id; needed when there are several.")
-_USERNAME = click.argument("username")
+_POOL = click.option(
+    "--pool", "pool_id", type=TEXT, help="The pool's Id; needed when there are several."
+)
+_USERNAME = click.argument("username", type=TEXT)
 _PAGE = 60
 _PROGRESS_EVERY = 10_000
 _PROGRESS_EVERY_AT_A_TERMINAL = 1_000
@@ -38,7 +40,7 @@ def users() -> None:
 @users.command("list")
 @CONFIG
 @_POOL
-@click.option("--starting-with", default="", help="Only user names that begin so.")
+@click.option("--starting-with", type=TEXT, default="", help="Only user names that begin so.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
 def list_(config: Path, pool_id: str | None, starting_with: str, limit: int | None) -> None:
     """Print users, one JSON object a line, in the order of their names.
@@ -147,14 +149,17 @@ def delete(config: Path, pool_id: str | None, username: str, *, yes: bool) -> No
     click.echo(f"{username} is deleted.")
 
 
-_PROVIDER = click.option("--provider", required=True, help="ProviderName of the one to be linked.")
+_PROVIDER = click.option(
+    "--provider", type=TEXT, required=True, help="ProviderName of the one to be linked."
+)
 _ATTRIBUTE = click.option(
     "--attribute",
+    type=TEXT,
     default="Cognito_Subject",
     show_default=True,
     help="ProviderAttributeName: the provider's subject, or (SAML, OIDC) a mapped pool attribute.",
 )
-_VALUE = click.option("--value", required=True, help="ProviderAttributeValue.")
+_VALUE = click.option("--value", type=TEXT, required=True, help="ProviderAttributeValue.")
 
 
 @users.command()

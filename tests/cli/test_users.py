@@ -364,6 +364,21 @@ def test_nobody_is_told_apart_from_somebody(console: Console, command: list[str]
     assert "User does not exist. (UserNotFoundException)" in refused
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["show", "Corp_\udcff"],
+        ["list", "--starting-with", "\udcff"],
+        ["list", "--pool", "\udcff"],
+        ["link", "--provider", "Corp", "--value", "\udcff", "Corp_nobody"],
+        ["unlink", "--provider", "Corp", "--attribute", "\udcff", "--value", "x"],
+    ],
+)
+def test_arguments_that_are_not_utf_8_are_said_to_be(console: Console, command: list[str]) -> None:
+    """Python hands bytes that are no text on as halves of surrogate pairs."""
+    assert "it is not UTF-8 text." in console.refused(*command)
+
+
 def test_the_pool_must_be_one_of_the_configured(console: Console) -> None:
     assert POOL in console.refused("list", "--pool", "eu-west-1_Other")
 
