@@ -24,12 +24,12 @@ from granian.server.mp import MPServer
 
 from broker import log, metrics, wiring
 from broker.app import create_app
+from broker.installation import Installation, install
 from broker.listening import CannotListenError, Listener, TlsFiles
 from broker.login import upkeep
 from broker.login.broker import Broker
 from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.settings import Settings
-from broker.wiring import Installation
 
 _log = logging.getLogger("broker.server")
 _DRAIN_SECONDS = 20
@@ -51,7 +51,7 @@ def serve(load: Callable[[], Settings], listener: Listener) -> None:
     log.configure(settings.log_format)
     _report(settings)
     listener = listener.ready()
-    current = _Current(load, wiring.install(settings), listener.tls)
+    current = _Current(load, install(settings), listener.tls)
     server = _Server(
         "broker",
         address=listener.host,
@@ -162,7 +162,7 @@ class _Current:
         settings = self._load()
         if self._tls is not None:
             self._tls.check()
-        return wiring.install(settings, before=self._installation)
+        return install(settings, before=self._installation)
 
     def application(self) -> Callable[..., Any]:
         """Runs in each worker: connections and threads are made after the fork, never before."""

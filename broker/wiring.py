@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,7 @@ from broker.stores.engine import make_engine
 from broker.stores.expected_links import SqlExpectedLinks
 from broker.stores.forgetful import ForgetfulReplayGuard
 from broker.stores.grants import SqlGrants
-from broker.stores.keys import FileKeyStore, KeyFault
+from broker.stores.keys import FileKeyStore
 from broker.stores.migrate import migrate
 from broker.stores.redis import RedisState
 from broker.stores.sql_state import SqlState
@@ -60,13 +60,11 @@ from broker.upstream import (
     google,
     microsoft,
     oidc,
-    saml_documents,
 )
 from broker.upstream.http import HttpClient
 from broker.upstream.provider_logouts import OidcLogouts, SamlLogouts
 from broker.upstream.registry import Connect, ConnectorRegistry, OAuthConnector
 from broker.upstream.saml import SamlUpstream
-from broker.upstream.saml_documents import Documents
 from broker.upstream.saml_fetch import MetadataFetch
 from broker.upstream.saml_metadata import SamlMetadata
 from broker.upstream.saml_service_provider import ServiceProviderDocuments
@@ -98,39 +96,6 @@ def prepare(settings: Settings) -> None:
         migrate(engine)
     finally:
         engine.dispose()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installation:
-    """A configuration with the files it goes by, good all of them: what workers are made of."""
-
-    settings: Settings
-    keys: FileKeyStore
-    documents: Documents
-
-
-def install(settings: Settings, before: Installation | None = None) -> Installation:
-    """Read the files, in a process that has workers to come: they inherit what it has read.
-
-    At a start a provider whose metadata is faulty is left to its own sign-ins; in the place of what
-    was there ``before`` it is a fault. Raises ``ConfigurationError`` with every fault, and
-    ``StoreUnavailableError``.
-    """
-    pools = settings.pools.values()
-    keys = FileKeyStore(settings.certs_dir, clock=SystemClock())
-    documents = saml_documents.documents(pools)
-    faults = list(map(str, keys.read(pools)))
-    if before is not None:
-        faults += saml_documents.faults(pools, documents, before.documents)
-    if faults:
-        raise ConfigurationError(tuple(faults))
-    prepare(settings)
-    return Installation(settings=settings, keys=keys, documents=documents)
-
-
-def key_faults(settings: Settings) -> Iterable[KeyFault]:
-    """Of the key files that there are."""
-    return FileKeyStore(settings.certs_dir, clock=SystemClock()).read(settings.pools.values())
 
 
 def build(

@@ -45,10 +45,10 @@ def check(*, config: Path, offline: bool) -> None:
 
 def _of_keys(loaded: Settings) -> Iterator[tuple[str, Remark]]:
     """Of the key files that there are. Who checks may not be the user that the broker runs as."""
-    from broker import wiring
+    from broker import installation
     from broker.upstream.saml_lint import Remark, Weight
 
-    for fault in wiring.key_faults(loaded):
+    for fault in installation.key_faults(loaded):
         weight = Weight.FAULT if fault.is_content else Weight.WARNING
         yield fault.place, Remark(text=fault.text, weight=weight)
 
