@@ -9,6 +9,7 @@ made in ``key_making.py``, and exchanged for others in ``key_rotation.py``.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -70,6 +71,7 @@ class FileKeyStore:
 
     def __init__(self, directory: Path, *, clock: Clock, read_only: bool = False) -> None:
         self._directory = directory
+        self._directory_text = str(directory)
         self._clock = clock
         self._read_only = read_only
         self._read: dict[tuple[str, SigningAlgorithm], _Read] = {}
@@ -119,12 +121,13 @@ class FileKeyStore:
     def _current(self, pool: UserPool) -> _Read:
         """What was read last, unless the directory has changed since."""
         name = (pool.id, pool.signing_algorithm)
-        last, directory = self._read.get(name), self._directory / pool.id
+        last = self._read.get(name)
         if last is None:
-            return self._read.setdefault(name, self._first(pool, directory))
-        stamp = _stamp(directory)
+            return self._read.setdefault(name, self._first(pool, self._directory / pool.id))
+        # Asked for by every request: text, since a Path costs more to put together than to look at.
+        stamp = _stamp(f"{self._directory_text}/{pool.id}")
         if stamp != last.stamp:
-            last = self._read[name] = self._again(pool, directory, last, stamp)
+            last = self._read[name] = self._again(pool, self._directory / pool.id, last, stamp)
         return last
 
     def _first(self, pool: UserPool, directory: Path) -> _Read:
@@ -216,9 +219,9 @@ def _is_complete(keys: PoolKeys) -> bool:
     return all((keys.id_token, keys.access_token, keys.saml_signing, keys.saml_encryption))
 
 
-def _stamp(directory: Path) -> int:
+def _stamp(directory: Path | str) -> int:
     """Changes when a file comes or goes; 0 where nothing can be seen."""
     try:
-        return directory.stat().st_mtime_ns
+        return os.stat(directory).st_mtime_ns  # noqa: PTH116  # takes text as well
     except OSError:
         return 0
