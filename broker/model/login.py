@@ -88,9 +88,9 @@ class AuthorizationRequest:
     def oldest_sign_in(self) -> int | None:
         """How many seconds old a sign-in at the provider may be; None: the app does not mind.
 
-        ``prompt=login`` means a new one (OIDC Core 3.1.2.1).
+        ``prompt=login`` means a new one (OIDC Core 3.1.2.1), whatever ``max_age`` would allow.
         """
-        return 0 if self.max_age is None and "login" in self.prompt else self.max_age
+        return 0 if "login" in self.prompt else self.max_age
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

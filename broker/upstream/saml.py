@@ -106,12 +106,12 @@ class SamlUpstream(SamlParty):
 
     def _oldest_sign_in(self, request: AuthorizationRequest) -> int | None:
         """How many seconds old a sign-in at the provider may be; None: nobody minds."""
-        return 0 if self.settings.force_authn else _oldest_for(request)
+        return 0 if self.settings.force_authn else request.oldest_sign_in
 
     def _signed_in_since(self, transaction: Transaction) -> float | None:
         """Of a sign-in that nobody asked for, only its RelayState can have asked that it be new."""
-        oldest = self._oldest_sign_in if transaction.solicited else _oldest_for
-        age = oldest(transaction.request)
+        request = transaction.request
+        age = self._oldest_sign_in(request) if transaction.solicited else request.oldest_sign_in
         return None if age is None else transaction.created_at - age
 
     def _read(self, encoded: str, transaction: Transaction) -> Assertion:
@@ -166,9 +166,3 @@ class SamlUpstream(SamlParty):
             session_expires_at=None if end is None else int(end),
             logout=saml_logout.logout_facts(name_id, assertion.session_index),
         )
-
-
-def _oldest_for(request: AuthorizationRequest) -> int | None:
-    """OIDC Core 3.1.2.1: ``prompt=login`` wants the person asked again, and so does ``max_age`` when no
-    session here is young enough: SAML has no way to say how old one there may be."""
-    return 0 if "login" in request.prompt else request.max_age

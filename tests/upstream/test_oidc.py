@@ -84,7 +84,7 @@ def test_every_sign_in_has_its_own_nonce_and_verifier(upstream: Upstream) -> Non
         ({"prompt": ("consent", "select_account")}, {"prompt": "consent select_account"}),
         ({"prompt": ("none",)}, {}),
         ({"max_age": 60}, {"max_age": "60"}),
-        ({"max_age": 60, "prompt": ("login",)}, {"prompt": "login", "max_age": "60"}),
+        ({"max_age": 60, "prompt": ("login",)}, {"prompt": "login", "max_age": "0"}),
     ],
 )
 def test_what_the_app_asked_of_the_sign_in_is_passed_on(
@@ -673,6 +673,7 @@ def test_audiences_that_are_us(op: OidcOp, upstream: Upstream, claims: dict[str,
         ({"max_age": 60}, 179, None),
         ({"max_age": 60}, 181, Reason.OIDC_AUTH_TIME),
         ({"prompt": ("login",)}, 3600, Reason.OIDC_AUTH_TIME),
+        ({"prompt": ("login",), "max_age": 7200}, 3600, Reason.OIDC_AUTH_TIME),
         ({}, 3600, None),
     ],
 )
