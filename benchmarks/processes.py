@@ -102,14 +102,17 @@ def broker(
             command, env={**os.environ, **environ}, stdout=output, stderr=output
         )
     try:
-        _wait_until_healthy(process, port, log)
+        wait_until_healthy(process, port, log)
         yield ServerProcess(pid=process.pid, port=port, ready_seconds=time.monotonic() - start)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
 
 
-def _wait_until_healthy(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def wait_until_healthy(
+    process: subprocess.Popen[bytes], port: int, log: Path | None = None
+) -> None:
+    """Raises ``SystemExit``, with the log if there is one, for a server that does not answer."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -121,4 +124,4 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], port: int, log: Path) 
                 return
         except OSError:
             time.sleep(0.05)
-    raise SystemExit(f"The broker did not start:\n{log.read_text()}")
+    raise SystemExit(f"The server did not start:\n{log.read_text() if log else ''}")
