@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.login import LinkedIdentity, UserProfile
@@ -26,6 +27,8 @@ _PROFILE = (
 )  # fmt: skip
 _ATTRIBUTE_SCOPES = frozenset({"email", "phone", "profile"})
 _PAIRS = {"email": _EMAIL, "phone": _PHONE}
+_COMBINATIONS = 4096
+"""Of attributes and scopes, for which the same names are shown each time."""
 _SECONDS = re.compile(r"[0-9]{1,15}(\.[0-9]*)?")
 
 
@@ -107,7 +110,7 @@ def userinfo_claims(
     user: UserProfile, client: AppClient, scopes: tuple[str, ...], pool: UserPool
 ) -> dict[str, object]:
     """The body of ``/oauth2/userInfo``: flat strings for ``cognito``, JSON types for ``oidc``."""
-    shown = _shown(client, scopes, pool)
+    shown = _shown(client.read_attributes, scopes, pool.conformance)
     visible = _present({n: v for n, v in user.attributes.items() if n in shown})
     if pool.conformance is Conformance.OIDC:
         return {"sub": user.sub, **_typed(visible), "username": user.username}
@@ -180,13 +183,15 @@ def _attribute_claims(
     return _typed(_present({n: v for n, v in user.attributes.items() if n in shown}))
 
 
-def _shown(client: AppClient, scopes: tuple[str, ...], pool: UserPool) -> frozenset[str]:
+@lru_cache(_COMBINATIONS)
+def _shown(
+    readable: frozenset[str], scopes: tuple[str, ...], conformance: Conformance
+) -> frozenset[str]:
     """Names of the attributes userInfo shows for these scopes."""
-    readable = client.read_attributes
     if not _names_attributes(scopes):
-        return frozenset() if pool.conformance is Conformance.OIDC else readable
+        return frozenset() if conformance is Conformance.OIDC else readable
     by_scope = _by_scope(readable, scopes)
-    if pool.conformance is Conformance.COGNITO:
+    if conformance is Conformance.COGNITO:
         # Cognito's userInfo shows the basic profile beside e-mail or phone.
         by_scope |= frozenset(_PROFILE)
     return readable & by_scope
@@ -197,7 +202,8 @@ def _names_attributes(scopes: tuple[str, ...]) -> bool:
     return not _ATTRIBUTE_SCOPES.isdisjoint(scopes)
 
 
-def _by_scope(names: Iterable[str], scopes: tuple[str, ...]) -> frozenset[str]:
+@lru_cache(_COMBINATIONS)
+def _by_scope(names: frozenset[str], scopes: tuple[str, ...]) -> frozenset[str]:
     """``profile`` means whatever e-mail and phone do not, custom attributes included."""
     shown: set[str] = set()
     if "profile" in scopes:

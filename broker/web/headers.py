@@ -29,6 +29,15 @@ _CROSS_ORIGIN = [
         "WWW-Authenticate, Retry-After, x-amzn-RequestId, x-amzn-ErrorType",
     ),
 ]
+_MORE = {
+    (encrypted, cross_origin): (
+        *_ALWAYS,
+        *(_ENCRYPTED if encrypted else ()),
+        *(_CROSS_ORIGIN if cross_origin else ()),
+    )
+    for encrypted in (True, False)
+    for cross_origin in (True, False)
+}
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -38,10 +47,10 @@ def with_headers(app: Wsgi, sites: Sites, mounts: Mounts) -> Wsgi:
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            present = {name for name, _ in headers}
-            more = (*_ALWAYS, *_by_site(sites, environ), *_by_path(mounts, environ))
+            present = [name for name, _ in headers]
+            more = _MORE[_is_encrypted(sites, environ), _is_cross_origin(mounts, environ)]
             return start_response(
-                status, [*headers, *(h for h in more if h[0] not in present)], *error
+                status, [*headers, *[h for h in more if h[0] not in present]], *error
             )
 
         return app(environ, start)
@@ -60,15 +69,15 @@ def preflight(**_: Any) -> Response:
     return response
 
 
-def _by_path(mounts: Mounts, environ: dict[str, Any]) -> list[tuple[str, str]]:
+def _is_cross_origin(mounts: Mounts, environ: dict[str, Any]) -> bool:
     """CORS for what browser apps call: any origin, no cookies, errors included."""
     row = mounts.at(environ.get("PATH_INFO", ""))
-    return _CROSS_ORIGIN if row is not None and row.cross_origin else []
+    return row is not None and row.cross_origin
 
 
-def _by_site(sites: Sites, environ: dict[str, Any]) -> list[tuple[str, str]]:
+def _is_encrypted(sites: Sites, environ: dict[str, Any]) -> bool:
     """HSTS where the pool is served over https, which is never on loopback."""
     try:
-        return _ENCRYPTED if sites.of(environ.get("HTTP_HOST", "")).is_https else []
+        return sites.of(environ.get("HTTP_HOST", "")).is_https
     except HTTPException:
-        return []
+        return False
