@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -29,7 +30,7 @@ def saml() -> None:
 
 
 @saml.command()
-@click.argument("source", type=click.File("r"))
+@click.argument("source", type=click.File("rb"))
 @CONFIG
 @click.option("--provider", required=True, help="The ProviderName that sent the message.")
 @click.option("--pool", "pool_id", help="The pool's Id; needed when there are several.")
@@ -37,7 +38,7 @@ def saml() -> None:
 @click.option("--now", is_flag=True, help="Judge times by this moment, not by when it was issued.")
 def explain(
     *,
-    source: TextIO,
+    source: BinaryIO,
     config: Path,
     provider: str,
     pool_id: str | None,
@@ -47,8 +48,10 @@ def explain(
     """Say step by step what the broker checks of a captured SAMLResponse.
 
     SOURCE is a file (- for standard input) with the form field, the whole form body, or the XML. Exit
-    status 1 when a step fails. Whether the assertion was used before is not known here.
+    status 1 when a step fails. Not known here: whether the assertion was used before, and what is stored
+    of the person.
     """
+    from broker.login.explain import explain_person
     from broker.upstream import saml_explain
 
     with _opened(config, pool_id, provider) as party:
@@ -58,7 +61,8 @@ def explain(
             request_id=request_id,
             at=party.clock.now() if now else None,
         )
-        findings = list(saml_explain.explained(party, captured))
+        sequel = partial(explain_person, party.pool, party.provider)
+        findings = list(saml_explain.explained(party, captured, sequel))
     for finding in findings:
         _print(finding)
     failed = [finding for finding in findings if finding.passed is False]

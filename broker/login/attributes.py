@@ -1,4 +1,4 @@
-"""External identity + attribute mapping -> attributes of a user of the pool.
+"""What a provider says of a person + attribute mapping -> name and attributes of a user of the pool.
 
 Owns which claim becomes which attribute, the form of multi-valued ones, and the schema's rules. It
 decides nothing about users: whether an attribute is written is the flow's business.
@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from urllib.parse import quote_plus
 
 from broker.model.errors import ErrorCode, Reason, UpstreamError
-from broker.model.login import ExternalIdentity
 from broker.model.pool import AppClient, IdentityProvider, ProviderType, SchemaAttribute, UserPool
 
 MAX_VALUE = 2048
@@ -28,8 +27,12 @@ _BEYOND_BMP = re.compile(r"[\U00010000-\U0010ffff]")
 _NAMES_THE_USER = "username"
 
 
+Claims = Mapping[str, tuple[str, ...]]
+"""Claim name -> its values in order."""
+
+
 def mapped_attributes(
-    identity: ExternalIdentity,
+    claims: Claims,
     provider: IdentityProvider,
     client: AppClient,
     pool: UserPool,
@@ -41,31 +44,53 @@ def mapped_attributes(
     a required attribute that is neither sent nor ``stored``.
     """
     mapped: dict[str, str] = {}
-    for name, claim in provider.attribute_mapping.items():
-        if name == _NAMES_THE_USER and provider.type is not ProviderType.SAML:
-            continue  # OIDC and social providers list it; the subject names the user anyway
-        attribute = _schema_attribute(name, provider, pool)
-        values = _present(identity.claims.get(claim, ()))
-        if values and _may_write(client, name):
-            _check_characters(attribute, values, provider, pool)
-            value = flattened(values)
-            _check_value(attribute, value, provider, stored.get(name))
+    for name in provider.attribute_mapping:
+        sent = claims if may_write(client, name) else {}
+        value = mapped_value(name, sent, provider, pool, stored)
+        if value is not None:
             mapped[name] = value
     for name in pool.required_attributes:
-        if name not in mapped and not stored.get(name):
-            raise _refused(
-                Reason.ATTRIBUTE_REQUIRED, provider, f"{name}: The attribute is required", name
-            )
+        check_required(name, provider, {**stored, **mapped})
     return mapped
 
 
-def username_of(identity: ExternalIdentity, provider: IdentityProvider, pool: UserPool) -> str:
+def mapped_value(
+    name: str,
+    claims: Claims,
+    provider: IdentityProvider,
+    pool: UserPool,
+    stored: Mapping[str, str],
+) -> str | None:
+    """What ``claims`` set the mapped attribute ``name`` to; None: nothing.
+
+    Raises ``UpstreamError``, also where nothing would be set, for a name the schema does not know.
+    """
+    if name == _NAMES_THE_USER and provider.type is not ProviderType.SAML:
+        return None  # OIDC and social providers list it; the subject names the user anyway
+    attribute = _schema_attribute(name, provider, pool)
+    values = _present(claims.get(provider.attribute_mapping[name], ()))
+    if not values:
+        return None
+    _check_characters(attribute, values, provider, pool)
+    value = flattened(values)
+    _check_value(attribute, value, provider, stored.get(name))
+    return value
+
+
+def check_required(name: str, provider: IdentityProvider, known: Mapping[str, str]) -> None:
+    """``known``: what is stored of the user and what is sent. Raises ``UpstreamError``."""
+    if not known.get(name):
+        text = f"{name}: The attribute is required"
+        raise _refused(Reason.ATTRIBUTE_REQUIRED, provider, text, name)
+
+
+def username_of(subject: str, provider: IdentityProvider, pool: UserPool) -> str:
     """``<Provider>_<subject>``; lower-cased where the pool's user names ignore case.
 
     Raises ``UpstreamError`` for a subject that is empty, too long or holds control characters.
     """
-    username = provider.username(identity.subject)
-    if subject_fault(identity.subject) is not None:
+    username = provider.username(subject)
+    if subject_fault(subject) is not None:
         raise _refused(
             Reason.USERNAME_INVALID, provider, "username: Invalid characters", "username"
         )
@@ -101,7 +126,7 @@ def _present(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value for value in values if value.strip())
 
 
-def _may_write(client: AppClient, name: str) -> bool:
+def may_write(client: AppClient, name: str) -> bool:
     """An attribute outside ``WriteAttributes`` is skipped, not refused: the sign-in goes on."""
     return client.write_attributes is None or name in client.write_attributes
 

@@ -18,7 +18,7 @@ from broker.login.accounts import Accounts
 from broker.login.attributes import subject_fault, username_of, value_fault
 from broker.login.links import MAX_LINKS
 from broker.model.errors import UpstreamError
-from broker.model.login import ExternalIdentity, LinkedIdentity, UserProfile
+from broker.model.login import LinkedIdentity, UserProfile
 from broker.model.pool import IdentityProvider, UserPool
 from broker.ports import Clock, UserDirectory
 from broker.settings.reading import line as told
@@ -209,9 +209,7 @@ def _username(pool: UserPool, provider: IdentityProvider, subject: str) -> str:
     if fault is not None:
         raise LineRefusedError(f"Username: what comes after the provider and _: {fault}.")
     try:
-        return username_of(
-            ExternalIdentity(provider=provider.name, subject=subject), provider, pool
-        )
+        return username_of(subject, provider, pool)
     except UpstreamError as error:
         raise LineRefusedError(f"Username: {error.expected or error.public}") from error
 

@@ -77,8 +77,8 @@ class Users:
         profile = UserProfile(
             pool_id=pool.id,
             sub=str(uuid.uuid4()),
-            username=username_of(identity, provider, pool),
-            attributes=mapped_attributes(identity, provider, client, pool, {}),
+            username=username_of(identity.subject, provider, pool),
+            attributes=mapped_attributes(identity.claims, provider, client, pool, {}),
             identities=(replace(self._link(provider, identity), primary=True),),
             groups=(pool.group_of(provider),),
             created_at=int(now),
@@ -105,7 +105,7 @@ class Users:
         user: UserProfile,
     ) -> UserProfile:
         """Write only what changed: most sign-ins change nothing and cost no write."""
-        mapped = mapped_attributes(identity, provider, client, pool, user.attributes)
+        mapped = mapped_attributes(identity.claims, provider, client, pool, user.attributes)
         changed = {n: v for n, v in mapped.items() if user.attributes.get(n) != v}
         if not changed:
             return user

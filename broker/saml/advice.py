@@ -1,4 +1,4 @@
-"""What to change at the identity provider, for each rule that a Response can break.
+"""What to change, mostly at the identity provider, for each rule that a Response can break.
 
 One sentence a reason, for people in front of an admin console. The longer story of each is in
 ``docs/troubleshooting.md``.
@@ -46,5 +46,12 @@ ADVICE = {
     Reason.SAML_UNSOLICITED: "Set IDPInit to true to let sign-in begin at the provider.",
     Reason.SAML_AUTHN_TOO_OLD: "Let the provider heed ForceAuthn, and set AuthnInstant to the new sign-in.",
     Reason.SAML_ISSUED_TOO_LONG_AGO: "Deliver the answer within six minutes, and set the clocks.",
+    Reason.USERNAME_INVALID: "Choose a shorter NameID: with the ProviderName it is the user's name.",
+    Reason.ATTRIBUTE_UNKNOWN: "Add the attribute to SchemaAttributes, with custom: in the mapping, or take "
+    "it out of AttributeMapping.",
+    Reason.ATTRIBUTE_INVALID: "Change the value at the provider, or the constraint in SchemaAttributes; for "
+    "4-byte characters set AllowSupplementaryCharacters.",
+    Reason.ATTRIBUTE_REQUIRED: "Send it and map it: a required attribute that is not sent must be there from "
+    "an earlier sign-in.",
     Reason.SAML_MESSAGE_TEXT: "Look for control characters in what is configured for this provider.",
 }

@@ -122,6 +122,13 @@ def attributes(assertion: Element) -> dict[str, tuple[str, ...]]:
     return named
 
 
+def claims_of(
+    attributes: Mapping[str, tuple[str, ...]], name_id: NameId
+) -> Mapping[str, tuple[str, ...]]:
+    """What can be mapped. ``NameID`` comes last: no attribute of that name stands in for the subject."""
+    return {**attributes, "NameID": (name_id.value,)}
+
+
 def _attributes(assertion: Element) -> Iterator[Element]:
     for statement in assertion.iterchildren(ATTRIBUTE_STATEMENT):
         yield from statement.iterchildren(ATTRIBUTE)

@@ -3,16 +3,17 @@
 Runs the very functions of ``response.py`` and ``rules.py``, one by one, and goes on after a failure where
 there is something left to look at. It decides nothing: an explanation is never a verification. Findings
 name rules, algorithms, names of attributes and times; no value of an attribute, no NameID, no key.
+What becomes of the person in the user pool is left to the caller's ``Sequel``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from broker.model.errors import Reason, UpstreamError
-from broker.saml.assertion import attributes
+from broker.saml.assertion import NameId, attributes, claims_of, name_id_in, only_subject
 from broker.saml.expectations import Expectations
 from broker.saml.response import ENCRYPTED_ASSERTION, one_assertion, sent_response, verified
 from broker.saml.rules import ASSERTION_RULES, Rule, response_rules
@@ -32,9 +33,21 @@ class Finding:
     note: str = ""
 
 
-def explain(encoded: str, expected: Expectations, mapping: Mapping[str, str]) -> Iterator[Finding]:
-    """Every step for ``encoded``; ``mapping`` is the provider's (pool attribute -> claim)."""
-    finding, sent = _run("The message is a SAML Response", partial(sent_response, encoded))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What the message says of the person. It may all be forged."""
+
+    subject: str = field(repr=False)
+    claims: Mapping[str, tuple[str, ...]] = field(repr=False)
+
+
+Sequel = Callable[[Said], Iterator[Finding]]
+"""The steps that come after those of SAML."""
+
+
+def explain(encoded: str, expected: Expectations, sequel: Sequel) -> Iterator[Finding]:
+    """Every step for ``encoded``, and those of ``sequel`` when it names somebody."""
+    finding, sent = attempt("The message is a SAML Response", partial(sent_response, encoded))
     yield finding
     if not isinstance(sent, Element):
         return
@@ -43,7 +56,7 @@ def explain(encoded: str, expected: Expectations, mapping: Mapping[str, str]) ->
     is_proven = finding.passed is True
     yield from _all(response_rules(signed=is_signed(sent)), response, expected)
     yield _encryption(response)
-    finding, assertion = _run(
+    finding, assertion = attempt(
         "It has one assertion that can be read", partial(one_assertion, response, sent, expected)
     )
     yield finding
@@ -53,10 +66,11 @@ def explain(encoded: str, expected: Expectations, mapping: Mapping[str, str]) ->
     yield finding
     yield _something_is_signed(is_proven or finding.passed is True)
     yield from _all(ASSERTION_RULES, seen, expected)
-    yield from _attributes(seen, mapping)
+    yield from _person(seen, sequel)
 
 
-def _run(step: str, check: Callable[[], object]) -> tuple[Finding, object]:
+def attempt(step: str, check: Callable[[], object]) -> tuple[Finding, object]:
+    """Whether ``check`` passes, and what it returns; None when it raises ``UpstreamError``."""
     try:
         result = check()
     except UpstreamError as error:
@@ -75,7 +89,7 @@ def _all(
     rules: Sequence[tuple[str, Rule]], element: Element, expected: Expectations
 ) -> Iterator[Finding]:
     for step, rule in rules:
-        yield _run(step, partial(rule, element, expected))[0]
+        yield attempt(step, partial(rule, element, expected))[0]
 
 
 def _signature(
@@ -85,7 +99,7 @@ def _signature(
     step = f"The signature of the {what} is the provider's"
     if not is_signed(element):
         return Finding(step=step, passed=None, note=f"the {what} has no signature"), element
-    finding, result = _run(step, partial(verified, element, expected, reason))
+    finding, result = attempt(step, partial(verified, element, expected, reason))
     if isinstance(result, tuple):
         return finding, result[0]
     return finding, element
@@ -110,14 +124,17 @@ def _encryption(response: Element) -> Finding:
     return Finding(step="Encryption", passed=None, note=note)
 
 
-def _attributes(assertion: Element, mapping: Mapping[str, str]) -> Iterator[Finding]:
-    """What is there to map, by name; and what is mapped and not there."""
-    finding, found = _run("Its attributes can be read", partial(attributes, assertion))
+def _person(assertion: Element, sequel: Sequel) -> Iterator[Finding]:
+    """What is there to map, by name; and what becomes of it."""
+    finding, found = attempt("Its attributes can be read", partial(attributes, assertion))
     yield finding
-    sent = {**found, "NameID": ()} if isinstance(found, dict) else {}
-    names = ", ".join(sorted(sent)) or "none"
+    sent = found if isinstance(found, dict) else {}
+    names = ", ".join(sorted({*sent, "NameID"}))
     yield Finding(step="Attributes", passed=None, note=f"the assertion has: {names}")
-    for name, claim in mapping.items():
-        step = f"{name} is mapped from {claim}"
-        note = "sent" if claim in sent else "not in this assertion; an old value stays"
-        yield Finding(step=step, passed=None, note=note)
+    _, name_id = attempt("It names somebody", partial(_name_id, assertion))  # found by the rule
+    if isinstance(name_id, NameId):
+        yield from sequel(Said(subject=name_id.value, claims=claims_of(sent, name_id)))
+
+
+def _name_id(assertion: Element) -> NameId:
+    return name_id_in(only_subject(assertion))

@@ -20,6 +20,7 @@ from broker.model.login import (
     Transaction,
     UpstreamRequest,
 )
+from broker.saml.assertion import claims_of
 from broker.saml.metadata import IdpDescriptor
 from broker.saml.refusal import refused
 from broker.saml.request import AuthnRequest, new_id
@@ -161,8 +162,7 @@ class SamlUpstream(SamlParty):
             provider=self.provider.name,
             subject=name_id.value,
             issuer=assertion.issuer,
-            # Last, so that no attribute of that name can stand in for the subject.
-            claims={**assertion.attributes, "NameID": (name_id.value,)},
+            claims=claims_of(assertion.attributes, name_id),
             session_expires_at=None if end is None else int(end),
             logout=saml_logout.logout_facts(name_id, assertion.session_index),
         )

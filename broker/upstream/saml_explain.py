@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from codecs import BOM_UTF8
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from broker.model.errors import Reason, UpstreamError
 from broker.model.login import SIGN_IN_SECONDS
 from broker.saml.expectations import Expectations
-from broker.saml.explain import Finding, explain
+from broker.saml.explain import Finding, Sequel, explain
 from broker.saml.instant import read_instant
 from broker.saml.response import sent_response
 from broker.upstream.saml import ACS_PATH
@@ -40,22 +41,30 @@ class Captured:
     at: float | None = None
 
 
-def captured_response(text: str) -> str:
-    """The base64 in what was saved: a form body, the field alone, or the XML itself."""
-    text = text.strip()
+def captured_response(saved: bytes) -> str:
+    """The base64 in what was saved: a form body, the field alone, or the XML itself, byte for byte.
+
+    Some editors begin a file with a byte order mark, which XML may have and base64 may not.
+    """
+    saved = saved.strip()
+    if saved.removeprefix(BOM_UTF8).startswith(b"<"):
+        return base64.b64encode(saved).decode()
+    text = saved.decode("utf-8-sig", errors="replace")
     if _FORM_FIELD.search(text):
         return parse_qs(text).get(RESPONSE, [""])[0]
-    if text.startswith("<"):
-        return base64.b64encode(text.encode()).decode()
     return text
 
 
-def explained(party: SamlParty, captured: Captured) -> Iterator[Finding]:
-    """Every step. Raises ``UpstreamError`` when the provider itself cannot be used, and
-    ``StoreUnavailableError`` when there is something to decrypt and no key to be had."""
+def explained(party: SamlParty, captured: Captured, sequel: Sequel) -> Iterator[Finding]:
+    """Every step, those of ``sequel`` at the end.
+
+    Raises ``UpstreamError`` when the provider itself cannot be used, and ``StoreUnavailableError``
+    when there is something to decrypt and no key to be had.
+    """
     descriptor = party.descriptor()
-    request_id = captured.request_id or _stated(captured.encoded, "InResponseTo")
-    now = _issued(captured.encoded, party.clock.now()) if captured.at is None else captured.at
+    stated = _stated(captured.encoded)
+    request_id = captured.request_id or stated.get("InResponseTo")
+    now = _issued(stated, party.clock.now()) if captured.at is None else captured.at
     # When it was asked for is not known, but no sign-in takes longer than this.
     is_forced = party.settings.force_authn and request_id is not None
     expected = Expectations(
@@ -72,21 +81,21 @@ def explained(party: SamlParty, captured: Captured) -> Iterator[Finding]:
         decryption_keys=party.decryption_keys,
         allow_sha1=party.settings.allow_sha1,
     )
-    if request_id is None and not party.settings.idp_init:
+    if stated and request_id is None and not party.settings.idp_init:
         yield _UNASKED
-    yield from explain(captured.encoded, expected, party.provider.attribute_mapping)
+    yield from explain(captured.encoded, expected, sequel)
 
 
-def _stated(encoded: str, attribute: str) -> str | None:
-    """What the message says of itself; None when it says nothing, or is none."""
+def _stated(encoded: str) -> Mapping[str, str]:
+    """The attributes of the message, which say what it is; none when it is no message at all."""
     try:
-        return sent_response(encoded).get(attribute)
+        return {str(name): str(value) for name, value in sent_response(encoded).attrib.items()}
     except UpstreamError:
-        return None
+        return {}
 
 
-def _issued(encoded: str, otherwise: float) -> float:
+def _issued(stated: Mapping[str, str], otherwise: float) -> float:
     try:
-        return read_instant(_stated(encoded, "IssueInstant") or "")
+        return read_instant(stated.get("IssueInstant", ""))
     except ValueError:
         return otherwise

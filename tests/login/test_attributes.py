@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from broker.login.attributes import flattened, mapped_attributes, username_of
 from broker.model.errors import ErrorCode, Reason, UpstreamError
-from broker.model.login import ExternalIdentity
 from broker.model.pool import (
     AppClient,
     IdentityProvider,
@@ -57,14 +56,10 @@ def oidc(**mapping: str) -> IdentityProvider:
     )
 
 
-def identity(subject: str = "alice", **claims: str | tuple[str, ...]) -> ExternalIdentity:
-    values = {n: (v,) if isinstance(v, str) else v for n, v in claims.items()}
-    return ExternalIdentity(provider="Corp", subject=subject, claims=values)
-
-
 def mapped(provider: IdentityProvider, *, client: AppClient = CLIENT, pool: UserPool = POOL,
            stored: dict[str, str] | None = None, **claims: Any) -> dict[str, str]:  # fmt: skip
-    return mapped_attributes(identity(**claims), provider, client, pool, stored or {})
+    values = {n: (v,) if isinstance(v, str) else v for n, v in claims.items()}
+    return mapped_attributes(values, provider, client, pool, stored or {})
 
 
 def refusal(provider: IdentityProvider, **claims: Any) -> UpstreamError:
@@ -235,23 +230,23 @@ def test_a_required_attribute_must_be_sent_or_stored() -> None:
 
 
 def test_a_username_is_provider_and_subject() -> None:
-    assert username_of(identity("A|b c é"), saml(), POOL) == "Corp_A|b c é"
+    assert username_of("A|b c é", saml(), POOL) == "Corp_A|b c é"
     ignoring_case = replace(POOL, case_sensitive=False)
-    assert username_of(identity("Alice"), saml(), ignoring_case) == "corp_alice"
+    assert username_of("Alice", saml(), ignoring_case) == "corp_alice"
 
 
 @pytest.mark.parametrize(("length", "good"), [(123, True), (124, False)])
 def test_a_username_has_128_characters_at_most(length: int, good: bool) -> None:
     if good:
-        assert len(username_of(identity("x" * length), saml(), POOL)) == 128
+        assert len(username_of("x" * length, saml(), POOL)) == 128
         return
     with pytest.raises(UpstreamError) as caught:
-        username_of(identity("x" * length), saml(), POOL)
+        username_of("x" * length, saml(), POOL)
     assert "'userName' failed to satisfy constraint" in caught.value.public
 
 
 @pytest.mark.parametrize("subject", ["", "a\nb", "a\x00", "\x7f", "\x85"])
 def test_a_subject_without_characters_or_with_control_characters_is_refused(subject: str) -> None:
     with pytest.raises(UpstreamError) as caught:
-        username_of(identity(subject), saml(), POOL)
+        username_of(subject, saml(), POOL)
     assert caught.value.reason is Reason.USERNAME_INVALID
