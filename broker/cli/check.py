@@ -15,6 +15,7 @@ from broker.cli.options import CONFIG, explained, load
 if TYPE_CHECKING:
     from broker.settings import Settings
     from broker.upstream.saml_lint import Remark
+    from broker.upstream.saml_party import SamlParty
 
 
 @click.command()
@@ -54,9 +55,9 @@ def _of_keys(loaded: Settings) -> Iterator[tuple[str, Remark]]:
 
 
 def _remarks(loaded: Settings) -> Iterator[tuple[str, Remark]]:
-    """Provider by provider, with the place in words an administrator searches for."""
+    """Provider by provider, then together, with the place in words an administrator searches for."""
     from broker import wiring
-    from broker.upstream.saml_lint import lint
+    from broker.upstream.saml_lint import lint, lint_together
     from broker.upstream.saml_party import SamlParty
 
     everybody = [(pool, name) for pool in loaded.pools.values() for name in pool.providers]
@@ -64,11 +65,19 @@ def _remarks(loaded: Settings) -> Iterator[tuple[str, Remark]]:
         wiring.connectors(loaded, anew=True) as upstreams,
         click.progressbar(everybody, label="Looking at the providers", file=sys.stderr) as shown,
     ):
+        parties: list[SamlParty] = []
         for pool, name in shown:
             upstream = upstreams.of(pool, name)
             if isinstance(upstream, SamlParty):
+                parties.append(upstream)
                 for remark in lint(upstream):
-                    yield f"{pool.id} {name}", remark
+                    yield _place(upstream), remark
+        for party, remark in lint_together(parties):
+            yield _place(party), remark
+
+
+def _place(party: SamlParty) -> str:
+    return f"{party.pool.id} {party.provider.name}"
 
 
 def _counts(loaded: Settings) -> str:

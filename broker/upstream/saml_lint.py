@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -47,6 +48,24 @@ def lint(party: SamlParty) -> Iterator[Remark]:
     yield from _validity(descriptor, now)
     yield from _settings(party.settings, descriptor)
     yield from _addresses(descriptor)
+
+
+def lint_together(parties: Iterable[SamlParty]) -> Iterator[tuple[SamlParty, Remark]]:
+    """What is remarkable only of several providers beside each other. Never raises."""
+    known: dict[tuple[str, str], SamlParty] = {}
+    for party in parties:
+        with suppress(UpstreamError):  # ``lint`` has remarked on it
+            entity_id = party.descriptor().entity_id
+            first = known.setdefault((party.pool.id, entity_id), party)
+            if first is not party:
+                yield party, Remark(text=_same(first, entity_id))
+
+
+def _same(first: SamlParty, entity_id: str) -> str:
+    return (
+        f"it has the entity id of {first.provider.name} too, {entity_id}: a person who signs in through "
+        "both is two users, and a sign-out at the provider ends the sessions of both"
+    )
 
 
 def _renewal(party: SamlParty) -> Iterator[Remark]:

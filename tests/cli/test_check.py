@@ -204,6 +204,20 @@ def test_what_is_wrong_is_said(
     assert f"{POOL_ID} Corp: " in result.output
 
 
+def test_one_provider_under_two_names(check: Callable[..., Result]) -> None:
+    names = ("Corp", "Portal", "Other")
+    other = SamlIdp(clock=ManualClock(), entity_id="https://other.example")
+    idps = dict(zip(names, (IDP, IDP, other), strict=True))
+    providers = [saml_provider(idp, name) for name, idp in idps.items()]
+    result = check(pool={"IdentityProviders": providers})
+    assert (
+        f"warning  {POOL_ID} Portal: it has the entity id of Corp too, {IDP.entity_id}: a person who signs "
+        "in through both is two users, and a sign-out at the provider ends the sessions of both"
+    ) in result.output
+    assert "1 warning(s)" in result.output
+    assert result.exit_code == 0
+
+
 def test_honest_signatures_are_not_remarked_on(check: Callable[..., Result]) -> None:
     assert "0 warning(s)" in check(details={"MetadataFile": signed_metadata("sha256")}).output
 
