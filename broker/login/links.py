@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from broker.login.accounts import AccountError, Accounts
-from broker.login.attributes import subject_fault, value_fault
+from broker.login.attributes import subject_fault, username_of, value_fault
+from broker.model.errors import UpstreamError
 from broker.model.login import ExpectedLink, LinkedIdentity, UserProfile
 from broker.model.pool import IdentityProvider, ProviderType, UserPool
 from broker.ports import Clock, ExpectedLinks, SessionStore, UserDirectory
@@ -20,6 +21,9 @@ SUBJECT = "Cognito_Subject"
 
 MAX_LINKS = 5
 MAX_ATTRIBUTES = 5
+MAX_EXPECTED = 512
+"""Characters of a value that is waited for. It is part of a key, and PostgreSQL takes no key of more
+than 2,704 bytes."""
 
 _LINK_BY_ATTRIBUTE = frozenset({ProviderType.SAML, ProviderType.OIDC})
 
@@ -116,15 +120,30 @@ class Links:
 
 def _check_value(pool: UserPool, source: Source) -> None:
     """What no sign-in could ever bring would wait for ever."""
+    is_subject = source.attribute == SUBJECT
+    fault = _subject_fault(pool, source) if is_subject else _expected_fault(pool, source)
+    if fault is not None:
+        raise AccountError("InvalidParameterException", f"ProviderAttributeValue: {fault}")
+
+
+def _subject_fault(pool: UserPool, source: Source) -> str | None:
+    """The same rules as for somebody who comes unlinked."""
+    if fault := subject_fault(source.value):
+        return fault
+    try:
+        username_of(source.value, source.provider, pool)
+    except UpstreamError as error:
+        return f"with {source.provider.name}_ before it, it must have {error.expected}"
+    return None
+
+
+def _expected_fault(pool: UserPool, source: Source) -> str | None:
+    if not source.value:
+        return "it is empty"
+    if len(source.value) > MAX_EXPECTED:
+        return f"it has more than {MAX_EXPECTED} characters"
     attribute = pool.schema.get(source.attribute)
-    if source.attribute == SUBJECT:
-        fault = subject_fault(source.value)
-    else:
-        fault = None if attribute is None else value_fault(attribute, source.value)
-    if fault is not None or not source.value:
-        raise AccountError(
-            "InvalidParameterException", f"ProviderAttributeValue: {fault or 'it is empty'}"
-        )
+    return None if attribute is None else value_fault(attribute, source.value)
 
 
 def _check_mutable(pool: UserPool, provider: IdentityProvider) -> None:

@@ -7,6 +7,7 @@ is two users.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from broker.login.attributes import flattened, mapped_attributes, username_of
@@ -34,9 +35,7 @@ class Users:
         """The user behind ``identity``. Raises ``UpstreamError`` when there may be none."""
         user = self.directory.find(pool.id, provider.name, identity.subject)
         if user is None:
-            user = self._expected(pool, provider, identity)
-        if user is None:
-            user = self._created(pool, client, provider, identity)
+            user = self._newcomer(pool, client, provider, identity)
         if not user.enabled:
             raise UpstreamError(
                 Reason.USER_DISABLED,
@@ -46,6 +45,21 @@ class Users:
                 received="disabled",
             )
         return self._updated(pool, client, provider, identity, user)
+
+    def _newcomer(
+        self,
+        pool: UserPool,
+        client: AppClient,
+        provider: IdentityProvider,
+        identity: ExternalIdentity,
+    ) -> UserProfile:
+        """The name is made first: nothing is kept under a subject that could not be part of one."""
+        username = username_of(identity.subject, provider, pool)
+        expected = self._expected(pool, provider, identity)
+        if expected is not None:
+            return expected
+        attributes = mapped_attributes(identity.claims, provider, client, pool, {})
+        return self._created(pool, provider, identity, username=username, attributes=attributes)
 
     def _expected(
         self, pool: UserPool, provider: IdentityProvider, identity: ExternalIdentity
@@ -69,16 +83,18 @@ class Users:
     def _created(
         self,
         pool: UserPool,
-        client: AppClient,
         provider: IdentityProvider,
         identity: ExternalIdentity,
+        *,
+        username: str,
+        attributes: Mapping[str, str],
     ) -> UserProfile:
         now = self.clock.now()
         profile = UserProfile(
             pool_id=pool.id,
             sub=str(uuid.uuid4()),
-            username=username_of(identity.subject, provider, pool),
-            attributes=mapped_attributes(identity.claims, provider, client, pool, {}),
+            username=username,
+            attributes=attributes,
             identities=(replace(self._link(provider, identity), primary=True),),
             groups=(pool.group_of(provider),),
             created_at=int(now),

@@ -115,14 +115,16 @@ UNLINK = (
 
 def _insert_for(table: sa.Table, *is_owner: sa.ColumnElement[bool]) -> Insert:
     """A row of ``table`` for the user that ``is_owner``, none if there is none or the row exists;
-    the other columns are given by their names."""
+    the other columns are given by their names. One who is being deleted is waited for, and none then."""
     given = [column for column in table.c if column.name not in ("pool_id", "sub")]
     values = (bindparam(column.name, type_=column.type) for column in given)
     return (
         insert(table)
         .from_select(
             ["pool_id", "sub", *(column.name for column in given)],
-            select(users.c.pool_id, users.c.sub, *values).where(*is_owner),
+            select(users.c.pool_id, users.c.sub, *values)
+            .where(*is_owner)
+            .with_for_update(read=True, key_share=True),
         )
         .on_conflict_do_nothing()
     )

@@ -21,6 +21,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.stores import postgresql, sqlite
+from broker.stores.schema import users
 
 Row = tuple[Any, ...]
 
@@ -108,11 +109,8 @@ class SqlEngine:
         self._begin = begin
         self._turn = turn
         self._statements = Statements(engine.dialect)
-        driver = engine.dialect.loaded_dbapi
         self._failures = (
-            driver.OperationalError,
-            driver.InterfaceError,
-            driver.InternalError,
+            engine.dialect.loaded_dbapi.Error,
             sa.exc.DBAPIError,  # while connecting
             sa.exc.TimeoutError,  # no connection came free
         )
@@ -168,7 +166,8 @@ class SqlEngine:
             raise StoreUnavailableError(f"{self._engine.dialect.name}: {error}") from error
 
     def ping(self) -> None:
-        """Raises ``StoreUnavailableError``."""
+        """Ask for something that is stored: SQLite says 1 whatever has become of its file. Raises
+        ``StoreUnavailableError``."""
         self.read(_PING)
 
     def dispose(self) -> None:
@@ -176,7 +175,7 @@ class SqlEngine:
         self._engine.dispose()
 
 
-_PING: sa.Select[Any] = sa.select(sa.literal_column("1"))
+_PING = sa.select(users.c.enabled).limit(sa.literal_column("1"))
 
 
 def make_engine(url: str) -> SqlEngine:

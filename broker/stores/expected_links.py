@@ -41,7 +41,9 @@ _ADD = (
                 users.c.sub if name == "sub" else bindparam(name, type_=links.c[name].type)
                 for name in _NAMES
             ),
-        ).where(users.c.pool_id == bindparam("pool"), users.c.sub == bindparam("of_sub")),
+        )
+        .where(users.c.pool_id == bindparam("pool"), users.c.sub == bindparam("of_sub"))
+        .with_for_update(read=True, key_share=True),  # one who is being deleted is waited for
     )
     .on_conflict_do_nothing()
     .returning(links.c.sub)

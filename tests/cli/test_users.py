@@ -509,6 +509,15 @@ def test_a_link_by_attribute_waits_for_the_first_sign_in(terminal: Console, link
     assert arrives(linked, "al-18", "al@x.test")["sub"] != sub
 
 
+def test_a_name_id_that_is_too_long_is_not_linked(terminal: Console, linked: App) -> None:
+    by_email = ["--provider", "Corp", "--attribute", "email", "--value", "al@x.test"]
+    terminal.ok("link", *by_email, ALICE)
+    said = {"name_id": "x" * 4000, "attributes": {EMAIL_CLAIM: ["al@x.test"]}}
+    answer = linked.world.sign_in(linked.world.browser(), **said)
+    assert "length less than or equal to 128" in answer["error_description"]
+    terminal.ok("unlink", *by_email)  # it still waits
+
+
 def test_a_name_id_that_looks_like_the_value_is_not_it(terminal: Console, linked: App) -> None:
     sub = terminal.show(ALICE)["Sub"]
     by_email = ["--provider", "Corp", "--attribute", "email", "--value", "al@x.test"]
@@ -550,7 +559,7 @@ def test_only_a_mapped_attribute_can_be_linked_by(terminal: Console, attribute: 
     assert "InvalidParameterException" in terminal.refused("link", *by, ALICE)
 
 
-@pytest.mark.parametrize("value", ["", "a\nb"])
+@pytest.mark.parametrize("value", ["", "a\nb", "x" * 513])
 @pytest.mark.parametrize("attribute", ["Cognito_Subject", "email"])
 def test_what_no_sign_in_brings_cannot_be_linked(
     terminal: Console, attribute: str, value: str

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.ports import Kind
 from broker.stores.engine import SqlEngine, make_engine
+from broker.stores.migrate import migrate
 from broker.stores.schema import seen
 from broker.stores.sql_state import SqlState
 from tests.kit.clock import ManualClock
@@ -114,6 +115,23 @@ class TestSqlite:
         with pytest.raises(ConfigurationError, match="state"):
             make_engine(f"sqlite:///{tmp_path}/state/broker.db")
 
+    def test_a_damaged_file_is_unavailable(self, tmp_path: Path) -> None:
+        """It still says which tables it has; they are not there."""
+        file = tmp_path / "broker.db"
+        sql = make_engine(f"sqlite:///{file}")
+        migrate(sql)
+        sql.ping()
+        roots = sql.read(sa.text("SELECT rootpage FROM sqlite_schema WHERE rootpage > 0"))
+        sql.dispose()  # which writes the log into the file
+        with file.open("r+b") as opened:
+            for (page,) in roots:
+                opened.seek((page - 1) * 4096)
+                opened.write(b"damaged!" * 512)
+        for ask in (sql.ping, lambda: sql.read(MARKS), lambda: sql.write(sa.delete(seen))):
+            with pytest.raises(StoreUnavailableError, match="malformed"):
+                ask()
+        sql.dispose()
+
     @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
     def test_memory_is_refused(self, url: str) -> None:
         with pytest.raises(ConfigurationError, match="file"):
@@ -129,5 +147,5 @@ def test_other_databases_are_refused(url: str) -> None:
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
 def test_postgresql_goes_by_several_names(postgresql_url: str, scheme: str) -> None:
     sql = make_engine(postgresql_url.replace("postgresql", scheme, 1))
-    sql.ping()
+    assert sql.read(sa.text("SELECT 1")) == [(1,)]
     sql.dispose()

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from broker.login.links import MAX_EXPECTED
 from broker.model.login import ExpectedLink, LinkedIdentity, UserProfile
 from broker.stores.directory import SqlDirectory
 from broker.stores.engine import SqlEngine
@@ -109,6 +110,14 @@ def test_removed_is_removed(links: SqlExpectedLinks) -> None:
     assert links.remove(POOL, "Corp", "email", LINK.value)
     assert not links.remove(POOL, "Corp", "email", LINK.value)
     assert not links.redeem(POOL, "email", LINK.value, IDENTITY)
+
+
+def test_the_longest_value_is_a_key_that_databases_take(links: SqlExpectedLinks) -> None:
+    """In characters of four bytes that cannot be packed, at the longest names there may be."""
+    long = "".join(chr(0x10000 + number * 7919 % 0x10000) for number in range(MAX_EXPECTED))
+    link = replace(LINK, value=long, provider_name=long[:32], attribute=f"custom:{long[:20]}")
+    assert links.add(POOL, link)
+    assert links.of_user(POOL, ANNA.sub) == [link]
 
 
 def test_the_links_of_a_deleted_user_are_gone(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+import sqlalchemy as sa
 
 from broker.model.errors import StoreUnavailableError
 from broker.model.login import LoginSession
@@ -124,7 +125,7 @@ def test_a_late_answer_is_not_taken_for_the_next_one(
     sql = make_engine(postgresql_url)
     with pytest.raises(StoreUnavailableError), sql.transaction() as connection:
         connection.command("SELECT pg_sleep(2)")
-    sql.ping()
+    assert sql.read(sa.text("SELECT 1")) == [(1,)]
     sql.dispose()
 
 

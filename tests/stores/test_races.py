@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from broker.model.login import ExpectedLink
 from broker.model.pool import SigningAlgorithm, UserPool
 from broker.model.tokens import TokenFamily
 from broker.ports import Kind, Rotation
+from broker.stores import directory_sql
 from broker.stores.directory import SqlDirectory
 from broker.stores.engine import SqlEngine, make_engine
+from broker.stores.expected_links import SqlExpectedLinks
 from broker.stores.grants import SqlGrants
 from tests.kit import store_races
 from tests.kit.store_backends import open_state
@@ -104,6 +109,39 @@ def test_racing_first_sign_ins_make_one_user(
         assert user is not None
         assert set(subs) == {user.sub}
     assert len(SqlDirectory(sql).list(POOL, limit=RACERS * len(people))) == len(people)
+
+
+LINKED = store_races.person("al", sub="sub").identities[0]
+EXPECTED = ExpectedLink(
+    provider_name="CorpSAML", attribute="email", value="al@x.test", sub="sub", created_at=1
+)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        lambda sql: SqlDirectory(sql).link(POOL, "sub", LINKED),
+        lambda sql: SqlExpectedLinks(sql).add(POOL, EXPECTED),
+    ],
+    ids=["link", "expected link"],
+)
+def test_who_is_being_deleted_cannot_be_linked(
+    sql: SqlEngine, link: Callable[[SqlEngine], bool]
+) -> None:
+    """The link begins while the deletion is not yet committed, and has to wait for it."""
+    SqlDirectory(sql).create(store_races.person("anna", sub="sub"))
+    with ThreadPoolExecutor(1) as threads:
+        with sql.transaction() as connection:
+            assert connection.one(directory_sql.DELETE, pool=POOL, of_sub="sub")
+            linking = threads.submit(link, sql)
+            while sql.is_server and not linking.done() and not sql.read(WAITING):
+                pass
+        assert linking.result() is False
+
+
+WAITING = sa.text(
+    "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
