@@ -22,7 +22,8 @@ from urllib.request import getproxies_environment, proxy_bypass
 
 import httpcore2
 
-from broker.upstream.urls import Target, is_loopback
+from broker.model.urls import is_loopback
+from broker.upstream.urls import Target
 
 CONNECT_SECONDS = 2.0
 TOTAL_SECONDS = 5.0

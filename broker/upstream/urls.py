@@ -12,10 +12,9 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote, urljoin, urlsplit
 
-_ODD = re.compile(r"[\s\\\x00-\x1f\x7f]")
+from broker.model.urls import DEFAULT_PORTS, is_loopback, odd_character_problem
+
 _HOST = re.compile(r"[0-9A-Za-z._:-]+")
-_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _SAFE = "%/?:@!$&'()*+,;=~-._"
 
 
@@ -40,13 +39,7 @@ class Target:
     def authority(self) -> str:
         """The Host header (RFC 9110 7.2)."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
-
-
-def is_loopback(host: str) -> bool:
-    """``localhost``, ``*.localhost`` (RFC 6761 6.3), ``127.0.0.1`` and ``::1``, nothing else."""
-    name = host.lower()
-    return name in _LOOPBACK_NAMES or name.endswith(".localhost")
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def target(url: str) -> Target:
@@ -57,8 +50,8 @@ def target(url: str) -> Target:
         host = host if host.isascii() else host.encode("idna").decode()
     except ValueError as error:  # brackets, ports and labels that are none
         raise RefusedUrlError("not a URL") from error
-    is_odd = _ODD.search(url) or "@" in parts.netloc or not _HOST.fullmatch(host)
-    if is_odd or parts.scheme not in _DEFAULT_PORTS:
+    is_odd = odd_character_problem(url) or "@" in parts.netloc or not _HOST.fullmatch(host)
+    if is_odd or parts.scheme not in DEFAULT_PORTS:
         raise RefusedUrlError("not an http(s) URL of a host")
     if parts.scheme == "http" and not is_loopback(host):
         raise RefusedUrlError("plain http towards another machine")
@@ -67,7 +60,7 @@ def target(url: str) -> Target:
     return Target(
         scheme=parts.scheme,
         host=host,
-        port=_DEFAULT_PORTS[parts.scheme] if port is None else port,
+        port=DEFAULT_PORTS[parts.scheme] if port is None else port,
         path=path + query,
     )
 

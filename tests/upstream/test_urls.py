@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.upstream.urls import RefusedUrlError, beside, is_loopback, redirected, target
+from broker.model.urls import is_loopback
+from broker.upstream.urls import RefusedUrlError, beside, redirected, target
 
 
 @pytest.mark.parametrize(
