@@ -71,6 +71,12 @@ def test_a_provider_names_absolute_urls(named: str) -> None:
         beside(named, "https://op.example/")
 
 
+@pytest.mark.parametrize("odd", [" ", "\\", "\n", "\x00", "\x7f", "\u2003"])
+def test_odd_characters_are_not_called(odd: str) -> None:
+    with pytest.raises(RefusedUrlError):
+        target(f"https://op.example/a{odd}b")
+
+
 @given(st.text())
 def test_no_text_is_called_by_accident(text: str) -> None:
     for url in (text, f"https://{text}", f"https://op.example/{text}", f"http://{text}"):
