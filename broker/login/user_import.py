@@ -72,6 +72,8 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _KNOWN = _Line.__struct_encode_fields__
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What the decoder raises for a line that is no JSON, or not that of a user."""
 
 _decode = msgspec.json.Decoder(_Line).decode
 _decode_identities = msgspec.json.Decoder(tuple[_Identity, ...]).decode
@@ -148,9 +150,10 @@ class UserImport:
     def _read(self, line: bytes) -> UserProfile:
         try:
             parsed = _decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            reason = _unknown_member(line) if isinstance(error, msgspec.ValidationError) else None
-            raise LineRefusedError(reason or f"not a user in JSON: {error}") from error
+        except _UNREADABLE as error:
+            raise LineRefusedError(
+                _unknown_member(line) or f"not a user in JSON: {error}"
+            ) from error
         pool = self.pools.get(parsed.pool_id)
         if pool is None:
             raise LineRefusedError("UserPoolId: there is no such pool in the configuration.")
@@ -181,8 +184,11 @@ class UserImport:
 
 def _unknown_member(line: bytes) -> str | None:
     """The first one, with the known one that is nearest: a misspelt name must not lose what it
-    names."""
-    members = msgspec.json.decode(line)
+    names. None: there is none, or the line is no JSON further on."""
+    try:
+        members = msgspec.json.decode(line)
+    except _UNREADABLE:
+        return None
     unknown = [name for name in members if name not in _KNOWN] if isinstance(members, dict) else []
     return told(unknown[0], f"unknown member{nearest(unknown[0], _KNOWN)}") if unknown else None
 
@@ -240,7 +246,7 @@ def _identities(
     try:
         listed = _decode_identities(encoded)
         links = [link for each in listed if (link := _link(pool, each, own)) is not None]
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (*_UNREADABLE, ValueError) as error:
         raise LineRefusedError("attribute identities: it is not what Cognito writes.") from error
     if len(links) > MAX_LINKS:
         raise LineRefusedError(f"attribute identities: at most {MAX_LINKS} links.")

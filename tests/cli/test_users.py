@@ -147,6 +147,23 @@ def test_a_member_that_means_nothing_refuses_the_line(
     assert refused_lines(console, line(**members)) == {1: reason}
 
 
+@pytest.mark.parametrize(
+    "rest", ["bad", "[1,", '"\\x"', "[" * 100_000], ids=["words", "cut off", "escape", "deep"]
+)
+def test_a_line_with_two_faults_is_refused_and_no_more(console: Console, rest: str) -> None:
+    """The first fault ends the reading: what follows it may be no JSON at all."""
+    text = '{"UserPoolId": 5, "x": ' + rest + "\n" + line("Corp_b")
+    assert list(refused_lines(console, text)) == [1]
+    assert console.names() == ["Corp_b"]
+
+
+def test_identities_nested_without_end_refuse_the_line(console: Console) -> None:
+    deep = '[{"userId": "a", "providerName": "Corp", "primary": true, "dateCreated": 1, "x": '
+    given = line(UserAttributes=attributes(identities=deep + "[" * 100_000))
+    reason = "attribute identities: it is not what Cognito writes."
+    assert refused_lines(console, given) == {1: reason}
+
+
 def test_refused_lines_come_in_their_order(console: Console) -> None:
     """Whether it is the line or the directory that refuses them."""
     text = line(Sub=SUB) + line("Corp_b", Sub=SUB) + "not json\n" + line("Corp_c", Sub=SUB) + "{\n"
