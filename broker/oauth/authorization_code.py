@@ -28,7 +28,7 @@ from broker.oauth.authorization_request import default_redirect
 from broker.oauth.claims import require_readable
 from broker.oauth.refresh_token import RefreshTokens
 from broker.oauth.scopes import still_granted
-from broker.oauth.standing import Issued, in_good_standing
+from broker.oauth.standing import IssuedThrough, in_good_standing
 from broker.ports import Entry, Kind, SingleUseStore, UserDirectory
 
 _log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class AuthorizationCodeGrant:
             self.directory.by_sub(pool.id, code.sub),
             pool,
             _invalid_grant,
-            shown=Issued(
+            shown=IssuedThrough(
                 at=code.issued_at, reason=RequestReason.CODE_REVOKED, provider=code.provider
             ),
         )

@@ -16,7 +16,7 @@ from broker.model.pool import AppClient, Flow, RefreshRotation, UserPool
 from broker.model.tokens import Authorization, AuthorizationCode, TokenFamily, TokenRequest
 from broker.oauth.claims import require_readable
 from broker.oauth.scopes import still_granted
-from broker.oauth.standing import Issued, in_good_standing
+from broker.oauth.standing import IssuedThrough, in_good_standing
 from broker.ports import Clock, RefreshTokenStore, Rotation
 
 _log = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ class RefreshTokenGrant:
             held.user,
             pool,
             _invalid_grant,
-            shown=Issued(
+            shown=IssuedThrough(
                 at=held.family.issued_at,
                 reason=RequestReason.REFRESH_TOKEN_REVOKED,
                 provider=held.family.provider,

@@ -23,20 +23,28 @@ class Refuse(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
-    """A code or a token that speaks for a user: when it was issued (epoch seconds), and why it is
-    refused when the user was signed out after that, everywhere or by the provider it came by."""
+    """A token that speaks for a user: when it was issued (epoch seconds), and why it is refused when
+    the user was signed out after that.
+
+    Everywhere, that is: by which provider an access token's user came is for its family to know.
+    """
 
     at: int
     reason: RequestReason
-    provider: str | None = ""
-    """None: it may be any. Empty, of access tokens: that is for their families to know."""
+
+    def is_over(self, user: UserProfile) -> bool:
+        return self.at < user.tokens_valid_after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """What there is against a user."""
+class IssuedThrough(Issued):
+    """A code or a refresh token: a sign-out by the provider that its user came by ends it too."""
 
-    reason: RequestReason
+    provider: str | None
+    """None: not known, so it may be any."""
+
+    def is_over(self, user: UserProfile) -> bool:
+        return self.at < user.signed_out_at(self.provider)
 
 
 def in_good_standing(
@@ -45,23 +53,23 @@ def in_good_standing(
     """The user, when there is nothing against it, nor against what is ``shown`` for it. Raises what
     ``refuse`` makes of the reason."""
     if user is None:
-        raise refuse(reason=RequestReason.USER_UNKNOWN)
+        raise refuse(RequestReason.USER_UNKNOWN)
     fault = fault_of(user, pool)
     if fault is not None:
-        raise refuse(fault.reason)
-    if shown is not None and shown.at < user.signed_out_at(shown.provider):
+        raise refuse(fault)
+    if shown is not None and shown.is_over(user):
         raise refuse(shown.reason)
     return user
 
 
-def fault_of(user: UserProfile, pool: UserPool) -> Fault | None:
-    """Disabled, or come by providers that are not configured any more.
+def fault_of(user: UserProfile, pool: UserPool) -> RequestReason | None:
+    """What there is against a user: disabled, or come by providers that are not configured any more.
 
     Which of several identities somebody came by is not always known, so one of them has to be left.
     """
     if not user.enabled:
-        return Fault(reason=RequestReason.USER_DISABLED)
+        return RequestReason.USER_DISABLED
     providers = {identity.provider_name for identity in user.identities}
     if providers and providers.isdisjoint(pool.providers):
-        return Fault(reason=RequestReason.PROVIDER_GONE)
+        return RequestReason.PROVIDER_GONE
     return None
