@@ -17,7 +17,7 @@ from lxml import etree
 
 from broker.model.errors import Reason
 from broker.saml.algorithms import SignatureError
-from broker.saml.assertion import Assertion, NameId, read_assertion
+from broker.saml.assertion import Assertion, read_assertion
 from broker.saml.encryption import DecryptionError, decrypt, read_within
 from broker.saml.expectations import Expectations
 from broker.saml.refusal import refused
@@ -31,8 +31,6 @@ from broker.saml.rules import (
 from broker.saml.signature import is_signed, signed_view
 from broker.saml.xml import SAML, SAMLP, Element, XmlError, children, name, parse, text
 
-__all__ = ["Assertion", "Expectations", "NameId", "read_response"]
-
 MAX_CHARACTERS = 100_000
 """Of base64, white space not counted."""
 
@@ -45,7 +43,8 @@ _ASSERTIONS = etree.XPath("//saml:Assertion | //saml:EncryptedAssertion", namesp
 
 
 def read_response(encoded: str, expected: Expectations) -> Assertion:
-    """The assertion that ``encoded`` proves. Raises ``UpstreamError``, and nothing else."""
+    """The assertion that ``encoded`` proves. Raises ``UpstreamError``, and what is raised by
+    ``expected.decryption_keys``; nothing else."""
     sent = sent_response(encoded)
     response, response_signed = verified(sent, expected, Reason.SAML_RESPONSE_SIGNATURE)
     _keep(response_rules(signed=response_signed), response, expected)

@@ -20,11 +20,12 @@ from broker.model.login import (
     Transaction,
     UpstreamRequest,
 )
-from broker.saml.assertion import claims_of
+from broker.saml.assertion import Assertion, claims_of
+from broker.saml.expectations import Expectations
 from broker.saml.metadata import IdpDescriptor
 from broker.saml.refusal import refused
 from broker.saml.request import AuthnRequest, new_id
-from broker.saml.response import Assertion, Expectations, read_response
+from broker.saml.response import read_response
 from broker.upstream import saml_logout
 from broker.upstream.saml_party import REQUEST, REQUEST_ID, RESPONSE, Letter, SamlParty, writing
 

@@ -15,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.model.errors import Reason, UpstreamError
+from broker.saml.assertion import Assertion
 from broker.saml.encryption import DecryptionError, decrypt, read_within
-from broker.saml.response import Assertion, Expectations, read_response
+from broker.saml.expectations import Expectations
+from broker.saml.response import read_response
 from broker.saml.xml import XmlError, parse
 from tests.saml import builders
 from tests.saml.builders import ACS, DS, IDP, NOW, REQUEST, SAML, SP, XENC, Message, encoded, sign

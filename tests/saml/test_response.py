@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from broker.model.errors import Reason, UpstreamError
 from broker.saml import rules
+from broker.saml.assertion import Assertion
+from broker.saml.expectations import Expectations
 from broker.saml.refusal import refused
-from broker.saml.response import Assertion, Expectations, read_response
+from broker.saml.response import read_response
 from tests.saml import builders
 from tests.saml.builders import (
     ACS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from broker.saml.response import Expectations
+from broker.saml.expectations import Expectations
 from tests.kit.clock import ManualClock
 from tests.kit.saml_document import PASSWORD
 from tests.kit.saml_idp import AuthnRequest, SamlIdp
