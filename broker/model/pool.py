@@ -178,6 +178,13 @@ class IdentityProvider:
     identifiers: tuple[str, ...] = ()
     """Lower-cased ``IdpIdentifiers``."""
 
+    @property
+    def saml(self) -> SamlSettings:
+        """The settings of a SAML provider. Of another one they are none: ``TypeError``."""
+        if not isinstance(self.settings, SamlSettings):
+            raise TypeError(f"{self.name} is of another type than SAML")
+        return self.settings
+
     def username(self, subject: str) -> str:
         return f"{self.name}_{subject}"
 

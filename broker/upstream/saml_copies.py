@@ -16,10 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
 from broker.model.errors import Reason, UpstreamError
+from broker.model.pool import IdentityProvider
 from broker.saml.refusal import refused
 
 _DAY = 86400
@@ -32,6 +34,12 @@ class Source:
 
     url: str = field(repr=False)  # people put keys into query strings
     entity_id: str | None = None
+
+    @classmethod
+    def of(cls, provider: IdentityProvider) -> Self | None:
+        """Where the provider's metadata is fetched from; None when it is configured."""
+        url = provider.saml.metadata_url
+        return None if url is None else cls(url, provider.saml.entity_id)
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -53,9 +53,8 @@ def faults(pools: Iterable[UserPool], now: Documents, before: Documents) -> Iter
             found = now.get((pool.id, name))
             if found is None or found == before.get((pool.id, name)):
                 continue
-            if isinstance(provider.settings, SamlSettings):
-                user = (f"{pool.id} {name}", provider.settings)
-                changed.setdefault((found.source, found.stamp), []).append(user)
+            user = (f"{pool.id} {name}", provider.saml)
+            changed.setdefault((found.source, found.stamp), []).append(user)
     for users in changed.values():
         yield from _faults_of(users)
 

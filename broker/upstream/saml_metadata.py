@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from broker.model.errors import Reason, UpstreamError
-from broker.model.pool import IdentityProvider, ProviderType, SamlSettings, UserPool
+from broker.model.pool import IdentityProvider, ProviderType, UserPool
 from broker.ports import Clock
 from broker.saml.metadata import IdpDescriptor, parse_idp_metadata
 from broker.saml.refusal import refused
@@ -95,7 +95,7 @@ class SamlMetadata:
 
     def held(self, pool_id: str, provider: IdentityProvider) -> IdpDescriptor | None:
         """The descriptor if it is here already: in memory, configured, or as a copy. Asks nobody."""
-        user, source = User(pool_id, provider.name), _source(provider)
+        user, source = User(pool_id, provider.name), Source.of(provider)
         kept = self._find(user)
         if source is not None:
             kept = self._newest(user, provider, source, kept)
@@ -106,7 +106,7 @@ class SamlMetadata:
 
     def failure(self, provider: IdentityProvider) -> UpstreamError | None:
         """Why the last fetch brought nothing, so that a copy has to do; None when it did."""
-        source = _source(provider)
+        source = Source.of(provider)
         if source is None:
             return None
         note = self._copies.note(source)
@@ -131,12 +131,12 @@ class SamlMetadata:
 
     def _document(self, provider: IdentityProvider) -> bytes | None:
         """The metadata as configured, or as a copy. Asks nobody."""
-        source = _source(provider)
+        source = Source.of(provider)
         if source is not None:
             copy = self._copies.find(source)
             return None if copy is None else copy.document
         with suppress(UpstreamError):
-            return saml_file.document(_settings(provider))
+            return saml_file.document(provider.saml)
         return None
 
     def newer(
@@ -147,7 +147,7 @@ class SamlMetadata:
         Whoever meets such a key while a fetch is under way waits for that one. Otherwise it is fetched now
         if the last fetch is a while ago; None if that is too soon or brings nothing.
         """
-        source = _source(provider)
+        source = Source.of(provider)
         if source is None:
             return None
         user = User(pool_id, provider.name)
@@ -168,7 +168,7 @@ class SamlMetadata:
             for provider in pool.providers.values():
                 if provider.type is not ProviderType.SAML:
                     continue
-                user, source = User(pool.id, provider.name), _source(provider)
+                user, source = User(pool.id, provider.name), Source.of(provider)
                 self._rounds.add(partial(self._report_on, user, provider))
                 if source is not None:
                     self._catalogue.add(source, user)
@@ -194,7 +194,7 @@ class SamlMetadata:
         if document is None:
             return 0
         with suppress(UpstreamError):  # told to whoever signs in
-            descriptor = saml_file.read(document, _settings(provider).entity_id)
+            descriptor = saml_file.read(document, provider.saml.entity_id)
             saml_expiry.report(
                 self._copies, user.pool_id, user.provider, descriptor, self.clock.now()
             )
@@ -228,7 +228,7 @@ class SamlMetadata:
                         self._kept[user] = replace(kept, look_at=0.0)
 
     def _first(self, user: User, provider: IdentityProvider) -> _Kept:
-        source = _source(provider)
+        source = Source.of(provider)
         if source is None:
             return self._configured(user, provider)
         self._catalogue.add(source, user)
@@ -241,7 +241,7 @@ class SamlMetadata:
         return found
 
     def _configured(self, user: User, provider: IdentityProvider) -> _Kept:
-        descriptor = saml_file.descriptor(_settings(provider))
+        descriptor = saml_file.descriptor(provider.saml)
         return self._keep(user, self._reported(user, _Kept(descriptor, provider, "", 0.0)))
 
     def _copied(self, user: User, provider: IdentityProvider, source: Source) -> _Kept | None:
@@ -257,7 +257,7 @@ class SamlMetadata:
 
     def _looked_again(self, user: User, kept: _Kept) -> _Kept:
         """What there is serves this sign-in, unless there already is something newer."""
-        source = _source(kept.provider)
+        source = Source.of(kept.provider)
         if source is None:
             return self._keep(user, self._reported(user, kept))
         newest = self._newest(user, kept.provider, source, kept) or kept
@@ -289,19 +289,6 @@ class SamlMetadata:
         return (note and note.refusal()) or refused(
             Reason.SAML_METADATA_UNAVAILABLE, "metadata at the MetadataURL", "no answer yet"
         )
-
-
-def _settings(provider: IdentityProvider) -> SamlSettings:
-    if not isinstance(provider.settings, SamlSettings):
-        raise TypeError("SAML metadata of a provider of another type")
-    return provider.settings
-
-
-def _source(provider: IdentityProvider) -> Source | None:
-    """Where the metadata is fetched from; None when it is configured."""
-    settings = _settings(provider)
-    url = settings.metadata_url
-    return None if url is None else Source(url, settings.entity_id)
 
 
 def _has_new_keys(found: _Kept | None, seen: IdpDescriptor) -> bool:

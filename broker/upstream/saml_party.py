@@ -89,10 +89,7 @@ class SamlParty:
 
     @cached_property
     def settings(self) -> SamlSettings:
-        settings = self.provider.settings
-        if not isinstance(settings, SamlSettings):
-            raise TypeError("the SAML connector got a provider of another type")
-        return settings
+        return self.provider.saml
 
     @cached_property
     def authn_contexts(self) -> tuple[str, ...]:
