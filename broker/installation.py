@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from broker import wiring
 from broker.model.errors import ConfigurationError
 from broker.settings import Settings
+from broker.stores.engine import make_engine
 from broker.stores.keys import FileKeyStore, KeyFault
+from broker.stores.migrate import migrate
 from broker.upstream import saml_documents
 from broker.upstream.saml_documents import Documents
 
@@ -41,8 +43,28 @@ def install(settings: Settings, before: Installation | None = None) -> Installat
         faults += saml_documents.faults(pools, documents, before.documents)
     if faults:
         raise ConfigurationError(tuple(faults))
-    wiring.prepare(settings)
+    prepare_database(settings)
     return Installation(settings=settings, keys=keys, documents=documents)
+
+
+def prepare_database(settings: Settings) -> None:
+    """Bring the database up to date, once, before any worker serves. Leaves no connection open.
+
+    Raises ``ConfigurationError`` and ``StoreUnavailableError``.
+    """
+    try:
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fault = (
+            f"BROKER_STATE_DIR: {settings.state_dir} cannot be made: {error.strerror}. Name a "
+            "directory that the user who runs this may write to"
+        )
+        raise ConfigurationError((fault,)) from error
+    engine = make_engine(settings.database_url)
+    try:
+        migrate(engine)
+    finally:
+        engine.dispose()
 
 
 def key_faults(settings: Settings) -> Iterable[KeyFault]:

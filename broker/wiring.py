@@ -1,6 +1,6 @@
-"""Joins the parts: the only file that names concrete stores and providers.
+"""Joins the parts: the only file that says which concrete stores and providers serve.
 
-"Which one runs?" is answered here. To add a provider type, write its file in ``upstream/`` and give it a
+"Which one runs?" is answered here; whether it can is asked in ``installation.py``. To add a provider type, write its file in ``upstream/`` and give it a
 line in ``_connectors``.
 """
 
@@ -22,7 +22,6 @@ from broker.login.links import Links
 from broker.login.sessions import Sessions
 from broker.login.sign_out import ProviderSignOut, SignOut
 from broker.login.users import Users
-from broker.model.errors import ConfigurationError
 from broker.model.pool import IdentityProvider, ProviderType, UserPool
 from broker.oauth.access_token import AccessTokens
 from broker.oauth.authorization_code import AuthorizationCodeGrant
@@ -49,7 +48,6 @@ from broker.stores.expected_links import SqlExpectedLinks
 from broker.stores.forgetful import ForgetfulReplayGuard
 from broker.stores.grants import SqlGrants
 from broker.stores.keys import FileKeyStore
-from broker.stores.migrate import migrate
 from broker.stores.redis import RedisState
 from broker.stores.sql_state import SqlState
 from broker.upstream import (
@@ -76,26 +74,6 @@ class SystemClock:
 
     def now(self) -> float:
         return time.time()
-
-
-def prepare(settings: Settings) -> None:
-    """Bring the database up to date, once, before any worker serves. Leaves no connection open.
-
-    Raises ``ConfigurationError`` and ``StoreUnavailableError``.
-    """
-    try:
-        settings.state_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        fault = (
-            f"BROKER_STATE_DIR: {settings.state_dir} cannot be made: {error.strerror}. Name a "
-            "directory that the user who runs this may write to"
-        )
-        raise ConfigurationError((fault,)) from error
-    engine = make_engine(settings.database_url)
-    try:
-        migrate(engine)
-    finally:
-        engine.dispose()
 
 
 def build(

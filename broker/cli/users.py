@@ -207,13 +207,13 @@ def unlink(config: Path, pool_id: str | None, provider: str, attribute: str, val
 @contextmanager
 def _opened(config: Path) -> Iterator[Broker]:
     """The broker of a configuration, and its refusals as messages a person can act on."""
-    from broker import wiring
+    from broker import installation, wiring
     from broker.login.accounts import AccountError
 
     try:
         with explained(config):
             loaded = load(config)
-            wiring.prepare(loaded)
+            installation.prepare_database(loaded)
             yield wiring.build(loaded)
     except AccountError as error:
         raise click.ClickException(f"{error.message} ({error.name})") from error

@@ -22,7 +22,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from werkzeug.test import TestResponse
 
-from broker import settings, wiring
+from broker import installation, settings, wiring
 from broker.app import create_app
 from broker.login.broker import Broker
 from broker.upstream.provider_logouts import SamlLogouts
@@ -214,6 +214,6 @@ def make_world(
     path.write_text(yaml.safe_dump(document, sort_keys=False))
     environment = {"BROKER_STATE_DIR": str(folder / "var"), "BROKER_CERTS_DIR": str(certs)}
     loaded = settings.load(path, {**environment, **(environ or {})})
-    wiring.prepare(loaded)
+    installation.prepare_database(loaded)
     broker = wiring.build(loaded, clock=clock)
     return World(clock=clock, idp=idp, broker=broker, app=create_app(broker), origin=domain)
