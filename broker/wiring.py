@@ -1,7 +1,7 @@
 """Joins the parts: the only file that says which concrete stores and providers serve.
 
-"Which one runs?" is answered here; whether it can is asked in ``installation.py``. To add a provider type, write its file in ``upstream/`` and give it a
-line in ``_connectors``.
+"Which one runs?" is answered here; whether it can is asked in ``installation.py``. To add a provider
+type, write its file in ``upstream/`` and give it a line in ``_connectors``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Signing out: the browser's session here, and the one at the identity provider where it can.
 
-Tokens live on, as at Cognito: an app that wants them dead revokes them. Where the browser goes next is
+Tokens live on, as at Cognito: an app that wants them dead revokes them. Only when it is the provider that
+signs its person out do those end that came by it. Where the browser goes next is
 decided by the endpoint and kept over the detour to the provider.
 """
 
