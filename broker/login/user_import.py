@@ -104,7 +104,7 @@ class UserImport:
         progress: Callable[[Outcome], None],
     ) -> Outcome:
         """Store every line that is a user. ``refused`` hears line number and reason, in the order of
-        the lines; ``progress`` is called after each batch."""
+        the lines and fit for a terminal; ``progress`` is called after each batch."""
         outcome = Outcome()
         for batch in _batches(enumerate(_without_mark(lines), start=1)):
             users: dict[int, UserProfile] = {}
@@ -117,7 +117,7 @@ class UserImport:
             left_out = self._store(users)
             reasons |= left_out
             for number in sorted(reasons):
-                refused(number, reasons[number])
+                refused(number, told("", reasons[number]))
             outcome.stored += len(users) - len(left_out)
             outcome.refused += len(reasons)
             progress(outcome)
@@ -190,7 +190,7 @@ def _unknown_member(line: bytes) -> str | None:
     except _UNREADABLE:
         return None
     unknown = [name for name in members if name not in _KNOWN] if isinstance(members, dict) else []
-    return told(unknown[0], f"unknown member{nearest(unknown[0], _KNOWN)}") if unknown else None
+    return f"{unknown[0]}: unknown member{nearest(unknown[0], _KNOWN)}" if unknown else None
 
 
 def _attributes(line: _Line) -> Mapping[str, str]:

@@ -157,6 +157,21 @@ def test_a_line_with_two_faults_is_refused_and_no_more(console: Console, rest: s
     assert console.names() == ["Corp_b"]
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        line(UserAttributes=attributes(**{"custom:\x1b[2J": "x"})),
+        '{"\\u001b[2J": 1, bad\n',
+        line(**{"\x1b[2J": 1}),
+    ],
+    ids=["attribute", "no JSON", "member"],
+)
+def test_what_a_line_holds_is_no_command_to_the_terminal(console: Console, given: str) -> None:
+    (reason,) = refused_lines(console, given).values()
+    assert "?[2J" in reason
+    assert reason.isprintable()
+
+
 def test_identities_nested_without_end_refuse_the_line(console: Console) -> None:
     deep = '[{"userId": "a", "providerName": "Corp", "primary": true, "dateCreated": 1, "x": '
     given = line(UserAttributes=attributes(identities=deep + "[" * 100_000))
