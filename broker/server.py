@@ -98,8 +98,8 @@ class _Server(MPServer):
         for worker in self.wrks:
             worker.terminate()  # type: ignore[no-untyped-call]  # granian annotates its API alone
         for worker in self.wrks:
-            worker.join(max(0.0, deadline - time.monotonic()))  # type: ignore[no-untyped-call]
-        super()._stop_workers()  # type: ignore[no-untyped-call]
+            worker.join(max(0.0, deadline - time.monotonic()))  # type: ignore[no-untyped-call]  # as above
+        super()._stop_workers()  # type: ignore[no-untyped-call]  # as above
 
 
 class _Children:

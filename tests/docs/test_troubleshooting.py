@@ -34,6 +34,29 @@ def test_no_reason_has_two_rows() -> None:
     assert sorted(named) == sorted(set(named))
 
 
+def test_every_event_of_the_log_is_told_of() -> None:
+    """On this page, or where the pages speak of what it is about."""
+    pages = "".join(page.read_text("utf-8") for page in _PAGE.parent.glob("*.md"))
+    assert "saml_metadata_not_shared" in _events()
+    assert {event for event in _events() if f"`{event}`" not in pages} == set()
+
+
+def _events() -> set[str]:
+    """What loggers are called with, but for what goes to the metrics alone."""
+    nodes = [
+        node
+        for path in (_ROOT / "broker").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+    ]
+    return {
+        node.args[0].value
+        for node in nodes
+        if isinstance(node, ast.Call)
+        and re.fullmatch(r"_log\.(info|warning|error|exception)", ast.unparse(node.func))
+        and isinstance(node.args[0], ast.Constant)
+    }
+
+
 def test_every_row_says_what_it_means_and_what_to_change() -> None:
     assert [row["reason"] for row in _rows() if not (row["meaning"] and row["change"])] == []
 

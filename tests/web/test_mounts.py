@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from flask import Response
 from werkzeug.test import TestResponse
 
 from broker import app as application
@@ -99,11 +100,11 @@ def two_pools(world: World) -> World:
 def test_an_endpoint_that_fails(
     world: World, monkeypatch: pytest.MonkeyPatch, row: Mount, fault: Exception, status: int
 ) -> None:
-    def failing(*_: object, **__: object) -> None:
+    def failing(*_: object, **__: object) -> Response:
         raise fault
 
     def broken() -> Iterator[Mount]:
-        return (replace(whole, endpoint=failing) for whole in ROWS)  # type: ignore[arg-type]
+        return (replace(whole, endpoint=failing) for whole in ROWS)
 
     monkeypatch.setattr(application, "mount_table", broken)
     world.app = create_app(world.broker)
