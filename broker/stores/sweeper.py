@@ -27,8 +27,8 @@ _REST_SECONDS = 0.01
 def expired(
     table: sa.Table, name: sa.Column[str], *late: sa.ColumnElement[bool]
 ) -> sa.ClauseElement:
-    """Some of the rows of ``table`` that are ``late``, found by their ``name``, which no two of them
-    need to differ in."""
+    """What removes some of the rows of ``table`` that are ``late``, found by their ``name``, in which
+    no two of them need to differ."""
     some = select(name).where(*late).limit(bindparam("at_most")).with_for_update(skip_locked=True)
     return delete(table).where(*late, name.in_(some)).returning(table.c.pool_id)
 

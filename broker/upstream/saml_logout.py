@@ -104,7 +104,7 @@ def accept(party: SamlParty, callback: Callback) -> ProviderLogout:
     """The provider's own wish to end sessions, unless it was granted before."""
     encoded = callback.params.get(REQUEST, "")
     request = read_logout_request(encoded, _expected(party, callback.base_url))
-    party.is_unclaimed(_KIND, request.id)
+    party.require_unclaimed(_KIND, request.id)
     return ProviderLogout(
         provider=party.provider.name,
         subject=request.name_id.value,

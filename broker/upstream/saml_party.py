@@ -118,7 +118,7 @@ class SamlParty:
         if not self.replay.first_time(self.pool.id, self._scope(kind), message_id, until=until):
             raise _replayed()
 
-    def is_unclaimed(self, kind: str, message_id: str) -> None:
+    def require_unclaimed(self, kind: str, message_id: str) -> None:
         """The same question without the claim. Raises ``UpstreamError``."""
         if self.replay.seen(self.pool.id, self._scope(kind), message_id):
             raise _replayed()
