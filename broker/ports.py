@@ -9,8 +9,6 @@ tokens, session ids): stores keep only a hash of them, so a dump of a store yiel
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum, StrEnum
 from typing import Protocol, runtime_checkable
 
 from broker.model.login import (
@@ -27,6 +25,7 @@ from broker.model.login import (
     UserProfile,
 )
 from broker.model.pool import UserPool
+from broker.model.stored import Entry, Kind, Rotation, SharedDocument, Spent
 from broker.model.tokens import CertifiedKey, HeldFamily, PoolKeys, TokenFamily, TokenHolder
 
 
@@ -35,34 +34,6 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds since the epoch."""
-
-
-class Kind(StrEnum):
-    """What a single-use value is; part of its key, so one kind is never taken for another."""
-
-    TRANSACTION = "tx"
-    CODE = "code"
-    LOGOUT = "logout"
-    UPSTREAM_SESSION = "idp-session"
-    """Whom a provider's session is of, for providers that end sessions by their own name for them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A value on its way into the ``SingleUseStore``."""
-
-    kind: Kind
-    key: str = field(repr=False)
-    value: bytes = field(repr=False)
-    lifetime: int
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """The outcome of ``SingleUseStore.spend``: the value, and whether this call was the first."""
-
-    value: bytes
-    first: bool
 
 
 class SingleUseStore(Protocol):
@@ -96,14 +67,6 @@ class ReplayGuard(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharedDocument:
-    """What a machine fetched, and its note about that. ``document`` None: never yet a good one."""
-
-    document: bytes | None
-    note: bytes
-
-
 class SharedDocuments(Protocol):
     """What one machine of an installation has fetched, for the others. Of no pool: what stands behind an
     address is the same for all who name it. The last one stays until another one takes its place."""
@@ -133,17 +96,6 @@ class SessionStore(Protocol):
     def end_for(self, pool_id: str, provider: str, subject: str) -> tuple[LoginSession, ...]:
         """End every live session of that person through that provider and return them. Their ids
         are empty: no store keeps them."""
-
-
-class Rotation(Enum):
-    """What ``RefreshTokenStore.rotate`` found."""
-
-    ROTATED = "rotated"
-    IN_GRACE = "in_grace"
-    """The old token was rotated before, less than the grace period ago: the new one is good too."""
-    REUSED = "reused"
-    """The old token was rotated before and its grace is over: somebody holds a stolen copy."""
-    UNKNOWN = "unknown"
 
 
 class RefreshTokenStore(Protocol):

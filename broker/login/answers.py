@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.login import AuthorizationRequest, LoginSession
 from broker.model.pool import AppClient, UserPool
+from broker.model.stored import Entry
 from broker.model.tokens import Authorization, AuthorizationCode
 from broker.oauth.authorization_code import new_code
 from broker.oauth.claims import require_readable
 from broker.oauth.issuer import Issuers
 from broker.oauth.standing import in_good_standing
-from broker.ports import Clock, Entry, UserDirectory
+from broker.ports import Clock, UserDirectory
 
 
 @dataclass(frozen=True, slots=True)

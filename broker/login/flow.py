@@ -28,7 +28,8 @@ from broker.model.login import (
     UpstreamRequest,
 )
 from broker.model.pool import AppClient, IdentityProvider, ProviderType, UserPool
-from broker.ports import Clock, Kind, SingleUseStore, Upstreams
+from broker.model.stored import Kind
+from broker.ports import Clock, SingleUseStore, Upstreams
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Transaction).decode

@@ -17,8 +17,9 @@ from broker.model.login import (
     upstream_session,
 )
 from broker.model.pool import AppClient, UserPool
+from broker.model.stored import Entry, Kind
 from broker.oauth.standing import fault_of
-from broker.ports import Clock, Entry, Kind, SessionStore, UserDirectory
+from broker.ports import Clock, SessionStore, UserDirectory
 
 LONGEST_NAMED = 30 * 86400
 """One name is kept for each sign-in, so there must be an end; this is Cognito's own default for

@@ -26,8 +26,8 @@ from broker.model.login import (
     UpstreamRequest,
 )
 from broker.model.pool import UserPool
+from broker.model.stored import Kind
 from broker.ports import (
-    Kind,
     LogoutCapable,
     ProviderLogouts,
     SessionStore,

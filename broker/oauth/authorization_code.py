@@ -18,6 +18,7 @@ import msgspec
 
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.pool import AppClient, Flow, UserPool
+from broker.model.stored import Entry, Kind
 from broker.model.tokens import (
     CODE_SECONDS,
     Authorization,
@@ -29,7 +30,7 @@ from broker.oauth.claims import require_readable
 from broker.oauth.refresh_token import RefreshTokens
 from broker.oauth.scopes import still_granted
 from broker.oauth.standing import IssuedThrough, in_good_standing
-from broker.ports import Entry, Kind, SingleUseStore, UserDirectory
+from broker.ports import SingleUseStore, UserDirectory
 
 _log = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.login import UserProfile
 from broker.model.pool import AppClient, Flow, RefreshRotation, UserPool
+from broker.model.stored import Rotation
 from broker.model.tokens import Authorization, AuthorizationCode, TokenFamily, TokenRequest
 from broker.oauth.claims import require_readable
 from broker.oauth.scopes import still_granted
 from broker.oauth.standing import IssuedThrough, in_good_standing
-from broker.ports import Clock, RefreshTokenStore, Rotation
+from broker.ports import Clock, RefreshTokenStore
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select
 # SQLite took its upsert from PostgreSQL, and SQLAlchemy renders this one construct for both.
 from sqlalchemy.dialects.postgresql import insert
 
-from broker.ports import SharedDocument
+from broker.model.stored import SharedDocument
 from broker.stores.digests import digest
 from broker.stores.engine import SqlEngine
 from broker.stores.schema import documents

@@ -14,8 +14,9 @@ from sqlalchemy import bindparam, exists, func, or_, select, update
 # SQLite took its upsert from PostgreSQL, and SQLAlchemy renders this one construct for both.
 from sqlalchemy.dialects.postgresql import insert
 
+from broker.model.stored import Rotation
 from broker.model.tokens import HeldFamily, TokenFamily, TokenHolder
-from broker.ports import Clock, Rotation
+from broker.ports import Clock
 from broker.stores import profiles
 from broker.stores.digests import digest
 from broker.stores.engine import Connection, Row, SqlEngine

@@ -22,7 +22,8 @@ from redis.retry import Retry
 
 from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.model.login import LoginSession
-from broker.ports import Clock, Entry, Kind, Spent
+from broker.model.stored import Entry, Kind, Spent
+from broker.ports import Clock
 from broker.stores.digests import digest
 from broker.stores.session_codec import decode_session, encode_session, person_of
 

@@ -14,7 +14,8 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from broker.model.login import LoginSession
-from broker.ports import Clock, Entry, Kind, Spent
+from broker.model.stored import Entry, Kind, Spent
+from broker.ports import Clock
 from broker.stores.digests import digest
 from broker.stores.engine import SqlEngine
 from broker.stores.schema import seen, sessions, single_use

@@ -17,7 +17,8 @@ import msgspec
 from broker.model.errors import Reason, UpstreamError
 from broker.model.login import Callback, ProviderLogout, UpstreamRequest, upstream_session
 from broker.model.pool import ProviderType, UserPool
-from broker.ports import Kind, ReplayGuard, SingleUseStore, Upstreams
+from broker.model.stored import Kind
+from broker.ports import ReplayGuard, SingleUseStore, Upstreams
 from broker.saml.logout import claimed_issuer
 from broker.upstream import failures
 from broker.upstream.oidc import OidcUpstream

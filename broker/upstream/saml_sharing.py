@@ -16,7 +16,8 @@ from typing import Protocol
 import msgspec
 
 from broker.model.errors import StoreUnavailableError
-from broker.ports import Clock, ReplayGuard, SharedDocument, SharedDocuments
+from broker.model.stored import SharedDocument
+from broker.ports import Clock, ReplayGuard, SharedDocuments
 from broker.upstream.saml_copies import MetadataCopies, Note, Source
 
 LEASE_SECONDS = 45

@@ -14,7 +14,7 @@ import redis.connection
 from broker.app import create_app
 from broker.model.errors import StoreUnavailableError
 from broker.model.login import LoginSession
-from broker.ports import Entry
+from broker.model.stored import Entry
 from broker.stores.engine import SqlEngine
 from tests.kit.world import World
 

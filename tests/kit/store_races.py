@@ -16,8 +16,8 @@ from typing import Any, Self, TypeVar
 
 from broker.model.login import LinkedIdentity, UserProfile
 from broker.model.pool import UserPool
+from broker.model.stored import Kind, Rotation
 from broker.model.tokens import PoolKeys
-from broker.ports import Kind, Rotation
 from broker.stores.directory import SqlDirectory
 from broker.stores.engine import make_engine
 from broker.stores.grants import SqlGrants

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker.ports import SharedDocument
+from broker.model.stored import SharedDocument
 from broker.stores.documents import SqlDocuments
 from broker.stores.engine import SqlEngine
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from broker.model.errors import ConfigurationError, StoreUnavailableError
-from broker.ports import Kind
+from broker.model.stored import Kind
 from broker.stores.engine import SqlEngine, make_engine
 from broker.stores.migrate import migrate
 from broker.stores.schema import seen

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from broker.model.login import LinkedIdentity, UserProfile
+from broker.model.stored import Rotation
 from broker.model.tokens import HeldFamily, TokenFamily, TokenHolder
-from broker.ports import Rotation
 from broker.stores.directory import SqlDirectory
 from broker.stores.engine import SqlEngine
 from broker.stores.grants import SqlGrants

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from broker.model.errors import StoreUnavailableError
 from broker.model.login import LoginSession
-from broker.ports import Entry, Kind
+from broker.model.stored import Entry, Kind
 from broker.stores.directory import SqlDirectory
 from broker.stores.engine import make_engine
 from broker.stores.grants import SqlGrants

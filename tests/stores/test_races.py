@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from broker.model.login import ExpectedLink
 from broker.model.pool import SigningAlgorithm, UserPool
+from broker.model.stored import Kind, Rotation
 from broker.model.tokens import TokenFamily
-from broker.ports import Kind, Rotation
 from broker.stores import directory_sql
 from broker.stores.directory import SqlDirectory
 from broker.stores.engine import SqlEngine, make_engine

@@ -9,7 +9,7 @@ import redis
 
 from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.model.login import LoginSession
-from broker.ports import Entry, Kind
+from broker.model.stored import Entry, Kind
 from broker.stores.redis import GARBAGE_SECONDS, RedisState
 from tests.kit.clock import ManualClock
 

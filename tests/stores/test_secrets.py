@@ -5,8 +5,8 @@ from __future__ import annotations
 import redis
 
 from broker.model.login import LoginSession
+from broker.model.stored import Kind
 from broker.model.tokens import TokenFamily
-from broker.ports import Kind
 from broker.stores.engine import SqlEngine
 from broker.stores.grants import SqlGrants
 from broker.stores.redis import RedisState

@@ -8,7 +8,7 @@ import pytest
 
 from broker.model.errors import StoreUnavailableError
 from broker.model.login import LoginSession
-from broker.ports import Entry, Kind, Spent
+from broker.model.stored import Entry, Kind, Spent
 from broker.stores.engine import SqlEngine
 from broker.stores.sql_state import SqlState
 from tests.kit.clock import ManualClock

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from broker.ports import Kind, Spent
+from broker.model.stored import Kind, Spent
 from tests.kit.clock import ManualClock
 from tests.kit.store_backends import State
 

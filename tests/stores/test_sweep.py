@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from broker.ports import Kind
+from broker.model.stored import Kind
 from broker.stores import sweeper
 from broker.stores.engine import SqlEngine
 from broker.stores.schema import seen, single_use

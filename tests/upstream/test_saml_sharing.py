@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from broker.model.errors import Reason, StoreUnavailableError, UpstreamError
-from broker.ports import SharedDocument
+from broker.model.stored import SharedDocument
 from broker.stores.documents import SqlDocuments
 from broker.stores.engine import make_engine
 from broker.stores.migrate import migrate
