@@ -95,7 +95,7 @@ class FileKeyStore:
         certified = partial(certified_pem, common_name=pool.id, now=self._clock.now())
         try:
             self._make(self._directory / pool.id, {provider_role(provider): certified})
-        except OSError as error:
+        except (OSError, UnusableFileError) as error:
             raise StoreUnavailableError(f"keys of pool {pool.id}: {error}") from error
         return self.provider_encryption(pool, provider)
 
@@ -160,9 +160,7 @@ class FileKeyStore:
             files = files_in(directory)
             keys = self._load(files, pool.signing_algorithm)
         except (OSError, UnusableFileError) as error:
-            _log.error(
-                "keys_kept", extra={"pool": pool.id, "fault": str(error)}
-            )  # the fault says it all
+            _log.error("keys_kept", extra={"pool": pool.id, "fault": str(error)})
             return _Read(stamp, last.files, last.keys)
         return _Read(stamp, files, last.keys if keys == last.keys else keys)
 

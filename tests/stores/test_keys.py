@@ -273,6 +273,12 @@ class TestProviders:
         with pytest.raises(StoreUnavailableError):
             store.make_provider_encryption(POOL, "Corp")
 
+    def test_a_store_that_only_reads_makes_none(self, directory: Path, clock: ManualClock) -> None:
+        store = FileKeyStore(directory, clock=clock, read_only=True)
+        with pytest.raises(StoreUnavailableError, match="there are none"):
+            store.make_provider_encryption(POOL, "Corp")
+        assert store.provider_encryption(POOL, "Corp") == ()
+
     def test_a_file_that_cannot_be_used(self, store: FileKeyStore, directory: Path) -> None:
         (directory / POOL.id / "saml-encryption@Corp.1.pem").write_text("nothing")
         with pytest.raises(StoreUnavailableError, match="Corp"):
