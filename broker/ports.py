@@ -227,7 +227,8 @@ class Upstream(Protocol):
     ) -> UpstreamRequest:
         """Where to send the browser. ``transaction_id`` must come back as RelayState or state.
 
-        Raises ``UpstreamError`` when the provider cannot be used (no metadata, no keys)."""
+        Raises ``UpstreamError`` when the provider cannot be used (no metadata, no keys), and
+        ``StoreUnavailableError`` when a key of ours is needed and cannot be had."""
 
     def complete(self, callback: Callback, transaction: Transaction) -> ExternalIdentity:
         """Check everything about the answer.
