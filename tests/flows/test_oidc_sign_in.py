@@ -115,9 +115,12 @@ def test_the_request_is_ours_and_its_secrets_are_its_own(contoso: Visits) -> Non
 
 
 def test_what_the_app_asked_of_the_sign_in_is_forwarded(contoso: Visits) -> None:
-    hints = {"login_hint": "jané+x@example.test", "prompt": "login consent", "max_age": "60"}
+    hints = {"login_hint": "jané+x@example.test", "prompt": "consent", "max_age": "60"}
     asked = query_of(contoso.begin(contoso.world.browser(), **hints))
     assert {name: asked[name] for name in hints} == hints
+    hints["prompt"] = "login consent"
+    asked = query_of(contoso.begin(contoso.world.browser(), **hints))
+    assert {name: asked[name] for name in hints} == {**hints, "max_age": "0"}
     assert not hints.keys() & query_of(contoso.begin(contoso.world.browser())).keys()
 
 
