@@ -16,6 +16,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -79,6 +80,7 @@ class Server:
         """End it the hard way: what a client sees is a connection that broke."""
         if self._process is not None:
             self._process.send_signal(self.sudden_end)
+            self.thaw()  # a frozen one would not hear of it
             self._process.wait()
             self._process = None
 
@@ -90,12 +92,15 @@ class Server:
 
     def freeze(self) -> None:
         """Keep the port open and the connections up, and answer nothing."""
-        for pid in self.children():
-            os.kill(pid, signal.SIGSTOP)
+        self._signal_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, sign: signal.Signals) -> None:
         for pid in self.children():
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # a connection that has just ended took it along
+                os.kill(pid, sign)
 
 
 class RedisServer(Server):
