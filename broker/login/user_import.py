@@ -49,8 +49,9 @@ class _Identity(msgspec.Struct, frozen=True):
     created_at: int | str = msgspec.field(name="dateCreated", default=0)
 
 
-class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What our own list prints, and a pool's id beside what ``ListUsers`` or ``AdminGetUser`` does."""
+class _Line(msgspec.Struct, frozen=True):
+    """What our own list prints, and a pool's id beside what ``ListUsers`` or ``AdminGetUser`` does.
+    Other members are let through: exports carry more."""
 
     pool_id: str = msgspec.field(name="UserPoolId")
     username: str = msgspec.field(name="Username")
@@ -70,11 +71,16 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     response: object = msgspec.field(name="ResponseMetadata", default=None)
 
 
+class _KnownLine(_Line, frozen=True, forbid_unknown_fields=True):
+    """The same without other members, which nearly every line is: those are looked at once more."""
+
+
 _KNOWN = _Line.__struct_encode_fields__
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What the decoder raises for a line that is no JSON, or not that of a user."""
 
+_decode_known = msgspec.json.Decoder(_KnownLine).decode
 _decode = msgspec.json.Decoder(_Line).decode
 _decode_identities = msgspec.json.Decoder(tuple[_Identity, ...]).decode
 
@@ -148,12 +154,7 @@ class UserImport:
             self.accounts.disable(pool, existing)
 
     def _read(self, line: bytes) -> UserProfile:
-        try:
-            parsed = _decode(line)
-        except _UNREADABLE as error:
-            raise LineRefusedError(
-                _unknown_member(line) or f"not a user in JSON: {error}"
-            ) from error
+        parsed = _parsed(line)
         pool = self.pools.get(parsed.pool_id)
         if pool is None:
             raise LineRefusedError("UserPoolId: there is no such pool in the configuration.")
@@ -182,15 +183,29 @@ class UserImport:
         )
 
 
-def _unknown_member(line: bytes) -> str | None:
-    """The first one, with the known one that is nearest: a misspelt name must not lose what it
-    names. None: there is none, or the line is no JSON further on."""
+def _parsed(line: bytes) -> _Line:
+    try:
+        return _decode_known(line)
+    except _UNREADABLE as error:
+        misspelt = _misspelt_member(line)
+        if misspelt is not None:
+            raise LineRefusedError(misspelt) from error
+    try:
+        return _decode(line)
+    except _UNREADABLE as error:
+        raise LineRefusedError(f"not a user in JSON: {error}") from error
+
+
+def _misspelt_member(line: bytes) -> str | None:
+    """The first that is nearly a known one: it must not lose what it names. None: there is none, or
+    the line is no JSON further on."""
     try:
         members = msgspec.json.decode(line)
     except _UNREADABLE:
         return None
     unknown = [name for name in members if name not in _KNOWN] if isinstance(members, dict) else []
-    return f"{unknown[0]}: unknown member{nearest(unknown[0], _KNOWN)}" if unknown else None
+    hints = ((name, nearest(name, _KNOWN)) for name in unknown)
+    return next((f"{name}: unknown member{hint}" for name, hint in hints if hint), None)
 
 
 def _attributes(line: _Line) -> Mapping[str, str]:
