@@ -1,18 +1,18 @@
-"""How statements reach a database: borrowed connections, transactions, and failures.
+"""How statements reach a database: lent connections, transactions, and failures.
 
 Owns the one place where a driver's errors become ``StoreUnavailableError``. What differs between
 the databases is in ``sqlite.py`` and ``postgresql.py``; what the statements say is the stores'
 business.
 
-Statements are SQLAlchemy Core, compiled once per engine, and run on the driver's connection from
-SQLAlchemy's pool: a read by key then costs a third of ``sqlalchemy.Connection.execute``. Drivers
-are in autocommit mode: one statement is one transaction, and ``transaction()`` joins several.
+Statements are SQLAlchemy Core, compiled once per engine, and run on the driver's own connection:
+a read by key then costs a fifth of ``sqlalchemy.Connection.execute``. Drivers are in autocommit
+mode: one statement is one transaction, and ``transaction()`` joins several.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -21,6 +21,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.stores import postgresql, sqlite
+from broker.stores.connections import Connections, NoneFreeError
+from broker.stores.database import Database
 from broker.stores.schema import users
 
 Row = tuple[Any, ...]
@@ -71,19 +73,24 @@ def _has_rows(statement: sa.ClauseElement) -> bool:
 
 
 class Connection:
-    """A driver's connection, borrowed: it is good until its owner gives it back."""
+    """A driver's connection, and a cursor for each statement that it has run: what psycopg finds out
+    about the parameters of a statement stays in its cursor, and a third of the cost of a read is that."""
 
     def __init__(self, driver: Any, statements: Statements) -> None:
-        self._driver = driver
+        self.driver = driver
         self._statements = statements
+        self._cursors: dict[sa.ClauseElement, Any] = {}
 
     def command(self, sql: str) -> None:
-        self._driver.execute(sql)
+        self.driver.execute(sql)
 
     def all(self, statement: sa.ClauseElement, /, **parameters: object) -> list[Row]:
         """Every row that ``statement`` selects or returns."""
         compiled = self._statements[statement]
-        cursor = self._driver.execute(compiled.sql, compiled.arrange(parameters))
+        cursor = self._cursors.get(statement)
+        if cursor is None:
+            cursor = self._cursors[statement] = self.driver.cursor()
+        cursor.execute(compiled.sql, compiled.arrange(parameters))
         return cursor.fetchall() if compiled.has_rows else []
 
     def one(self, statement: sa.ClauseElement, /, **parameters: object) -> Row | None:
@@ -94,25 +101,67 @@ class Connection:
     def each(self, statement: sa.ClauseElement, rows: Iterable[Mapping[str, object]]) -> int:
         """Run ``statement`` for each of ``rows``; how many rows of the table it changed."""
         compiled = self._statements[statement]
-        cursor = self._driver.cursor()
+        cursor = self.driver.cursor()
         cursor.executemany(compiled.sql, [compiled.arrange(row) for row in rows])
         return max(0, int(cursor.rowcount))
+
+    def close(self) -> None:
+        self.driver.close()
+
+
+class _Loan:
+    """One connection for one ``with`` block, thrown away after any failure: closing it undoes what
+    was begun, and a broken one serves nobody else.
+
+    A class, because ``contextmanager`` costs as much as the rest of a loan.
+    """
+
+    __slots__ = ("_connection", "_connections", "_unavailable")
+
+    def __init__(
+        self,
+        connections: Connections[Connection],
+        unavailable: Callable[[BaseException], StoreUnavailableError | None],
+    ) -> None:
+        self._connections = connections
+        self._unavailable = unavailable
+
+    def __enter__(self) -> Connection:
+        try:
+            self._connection = self._connections.take()
+        except Exception as error:
+            if unavailable := self._unavailable(error):
+                raise unavailable from error
+            raise
+        return self._connection
+
+    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self._connections.give_back(self._connection)
+            return
+        self._connections.discard(self._connection)
+        if unavailable := self._unavailable(error):
+            raise unavailable from error
 
 
 class SqlEngine:
     """The database as the stores see it. Safe among threads; not to be kept across a fork."""
 
-    def __init__(
-        self, engine: sa.Engine, *, begin: str, turn: AbstractContextManager[object]
-    ) -> None:
-        self._engine = engine
-        self._begin = begin
-        self._turn = turn
-        self._statements = Statements(engine.dialect)
+    def __init__(self, database: Database) -> None:
+        self._engine = database.engine
+        self._begin = database.begin
+        self._turn = database.turn
+        statements = Statements(self._engine.dialect)
+        self._connections = Connections(
+            lambda: Connection(database.connect(), statements),
+            at_most=database.connections,
+            patience=database.patience,
+            is_good=lambda connection: database.is_good(connection.driver),
+        )
         self._failures = (
-            engine.dialect.loaded_dbapi.Error,
+            self._engine.dialect.loaded_dbapi.Error,
             sa.exc.DBAPIError,  # while connecting
-            sa.exc.TimeoutError,  # no connection came free
+            NoneFreeError,
         )
 
     @property
@@ -126,44 +175,38 @@ class SqlEngine:
 
     def read(self, statement: sa.ClauseElement, /, **parameters: object) -> list[Row]:
         """One statement that changes nothing."""
-        with self._borrowed() as connection:
+        with self._lent() as connection:
             return connection.all(statement, **parameters)
 
     def read_one(self, statement: sa.ClauseElement, /, **parameters: object) -> Row | None:
-        with self._borrowed() as connection:
+        with self._lent() as connection:
             return connection.one(statement, **parameters)
 
     def write(self, statement: sa.ClauseElement, /, **parameters: object) -> list[Row]:
         """One statement that changes rows, and what it returns; committed when this returns."""
-        with self._turn, self._borrowed() as connection:
+        with self._turn, self._lent() as connection:
             return connection.all(statement, **parameters)
 
     def write_one(self, statement: sa.ClauseElement, /, **parameters: object) -> Row | None:
-        with self._turn, self._borrowed() as connection:
+        with self._turn, self._lent() as connection:
             return connection.one(statement, **parameters)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Several statements as one; an exception undoes them all."""
-        with self._turn, self._borrowed() as connection:
+        with self._turn, self._lent() as connection:
             connection.command(self._begin)
             yield connection
             connection.command("COMMIT")
 
-    @contextmanager
-    def _borrowed(self) -> Iterator[Connection]:
-        """A connection from the pool, thrown away after any failure: closing it undoes what was
-        begun, and a broken one serves nobody else."""
-        try:
-            borrowed = self._engine.raw_connection()
-            try:
-                yield Connection(borrowed.driver_connection, self._statements)
-            except BaseException:
-                borrowed.invalidate()
-                raise
-            borrowed.close()
-        except self._failures as error:
-            raise StoreUnavailableError(f"{self._engine.dialect.name}: {error}") from error
+    def _lent(self) -> _Loan:
+        return _Loan(self._connections, self._unavailable)
+
+    def _unavailable(self, error: BaseException) -> StoreUnavailableError | None:
+        """What a failure of the database is to its callers; None: it is another's."""
+        if isinstance(error, self._failures):
+            return StoreUnavailableError(f"{self._engine.dialect.name}: {error}")
+        return None
 
     def ping(self) -> None:
         """Ask for something that is stored: SQLite says 1 whatever has become of its file. Raises
@@ -172,7 +215,7 @@ class SqlEngine:
 
     def dispose(self) -> None:
         """Close all connections; the engine opens new ones when it is used again."""
-        self._engine.dispose()
+        self._connections.close()
 
 
 _PING = sa.select(users.c.enabled).limit(sa.literal_column("1"))
@@ -183,9 +226,9 @@ def make_engine(url: str) -> SqlEngine:
     parsed = _parsed(url)
     match parsed.get_backend_name():
         case "sqlite":
-            return SqlEngine(sqlite.create(parsed), begin=sqlite.BEGIN, turn=sqlite.Turn())
+            return SqlEngine(sqlite.database(parsed))
         case "postgresql" | "postgres":
-            return SqlEngine(postgresql.create(parsed), begin=postgresql.BEGIN, turn=nullcontext())
+            return SqlEngine(postgresql.database(parsed))
         case other:
             raise ConfigurationError((f"database URL: {other} is neither sqlite nor postgresql",))
 

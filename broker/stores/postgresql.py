@@ -13,8 +13,9 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.abc import RV, PQGen
 from sqlalchemy import event
+from sqlalchemy.pool import NullPool
 
-BEGIN = "BEGIN"
+from broker.stores.database import Database
 
 _ANSWER_SECONDS = 1.5
 _CONNECT_SECONDS = 2
@@ -35,21 +36,23 @@ class ImpatientConnection(psycopg.Connection[Any]):
         return super().wait(gen, interval, timeout)
 
 
-def create(url: sa.URL) -> sa.Engine:
+def database(url: sa.URL) -> Database:
     engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
+        poolclass=NullPool,
         connect_args={"connect_timeout": _CONNECT_SECONDS, "application_name": "broker"},
         isolation_level="AUTOCOMMIT",
         use_native_hstore=False,  # saves a query per connection
-        pool_size=_CONNECTIONS,
-        max_overflow=0,
-        pool_timeout=_TURN_SECONDS,
-        pool_reset_on_return=None,
         hide_parameters=True,
     )
     event.listen(engine, "do_connect", _connect)
-    event.listen(engine, "checkout", _refuse_broken)
-    return engine
+    return Database(
+        engine=engine,
+        begin="BEGIN",
+        connections=_CONNECTIONS,
+        patience=_TURN_SECONDS,
+        is_good=_is_good,
+    )
 
 
 def _connect(
@@ -58,11 +61,10 @@ def _connect(
     return ImpatientConnection.connect(*arguments, **parameters)
 
 
-def _refuse_broken(connection: psycopg.Connection[Any], _record: object, _proxy: object) -> None:
+def _is_good(connection: psycopg.Connection[Any]) -> bool:
     """An idle connection has nothing to say; one that can be read was closed by the server. Asking
     the socket costs a microsecond, a round trip before each statement fifty."""
-    if connection.closed or _readable(connection.fileno()):
-        raise sa.exc.DisconnectionError("the server has closed this connection")
+    return not connection.closed and not _readable(connection.fileno())
 
 
 def _readable(descriptor: int) -> bool:

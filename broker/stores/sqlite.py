@@ -13,11 +13,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.pool import NullPool
 
 from broker.model.errors import ConfigurationError, StoreUnavailableError
+from broker.stores.database import Database
 from broker.stores.locks import file_lock
 
-BEGIN = "BEGIN IMMEDIATE"
+_BEGIN = "BEGIN IMMEDIATE"
 """Take the write lock first: two readers that both want to write would refuse each other."""
 
 _BUSY_SECONDS = 1.0
@@ -39,23 +41,27 @@ class Turn:
         self._lock.release()
 
 
-def create(url: sa.URL) -> sa.Engine:
+def database(url: sa.URL) -> Database:
+    """Raises ``ConfigurationError``, and ``StoreUnavailableError`` while others have it locked."""
     _prepare(_path(url))
     engine = sa.create_engine(
         url,
+        poolclass=NullPool,
         connect_args={
             "isolation_level": None,  # the driver's autocommit
-            "check_same_thread": False,  # the pool hands a connection to one thread at a time
+            "check_same_thread": False,  # one thread at a time has a connection
             "timeout": _BUSY_SECONDS,
         },
-        pool_size=_CONNECTIONS,
-        max_overflow=0,
-        pool_timeout=_BUSY_SECONDS,
-        pool_reset_on_return=None,
         hide_parameters=True,
     )
     event.listen(engine, "connect", _set_up)
-    return engine
+    return Database(
+        engine=engine,
+        begin=_BEGIN,
+        connections=_CONNECTIONS,
+        patience=_BUSY_SECONDS,
+        turn=Turn(),
+    )
 
 
 def _path(url: sa.URL) -> Path:
