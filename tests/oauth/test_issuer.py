@@ -122,9 +122,41 @@ def test_no_id_token_without_openid_and_a_user(changes: dict[str, Any]) -> None:
     assert OURS.issue(authorized(**changes)).id_token is None
 
 
-def test_an_access_token_of_ours_is_read() -> None:
-    claims = OURS.verify_access_token(OURS.issue(authorized()).access_token)
+@pytest.mark.parametrize("algorithm", [RS256, ES256])
+def test_an_access_token_of_ours_is_read(algorithm: SigningAlgorithm) -> None:
+    ours = issuer(algorithm=algorithm, prefix=algorithm.value)
+    claims = ours.verify_access_token(ours.issue(authorized()).access_token)
     assert claims["sub"] == USER.sub
+
+
+def test_a_token_of_any_key_of_the_ring_is_read() -> None:
+    token = OURS.issue(authorized()).access_token
+    rotated = replace(
+        OURS.keys, access_token=(signing_key("next"), *OURS.keys.access_token, signing_key("old"))
+    )
+    assert replace(OURS, keys=rotated).verify_access_token(token)["sub"] == USER.sub
+
+
+@pytest.mark.parametrize("algorithm", [RS256, ES256])
+def test_every_character_of_a_token_counts(algorithm: SigningAlgorithm) -> None:
+    """Those of the signature too, of which base64 would let some pass: the last, and what it skips."""
+    ours = issuer(algorithm=algorithm, prefix=algorithm.value)
+    token = ours.issue(authorized()).access_token
+    for place in range(len(token)):
+        other = "A" if token[place] != "A" else "B"
+        assert refused(token[:place] + other + token[place + 1 :], ours) == "token_not_ours"
+    last = chr(ord(token[-1]) + 1)
+    for changed in (f"{token[:-1]}{last}", f"{token}!", f"{token}=", f"{token[:-9]}\n{token[-9:]}"):
+        assert refused(changed, ours) == "token_not_ours"
+
+
+@pytest.mark.parametrize("kept", [0, 1, 20, 63])
+def test_a_signature_that_was_cut_refuses(kept: int) -> None:
+    ours = issuer(algorithm=ES256, prefix="ES256")
+    signed, _, signature = ours.issue(authorized()).access_token.rpartition(".")
+    raw = base64.urlsafe_b64decode(signature + "==")[:kept]
+    cut = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    assert refused(f"{signed}.{cut}", ours) == "token_not_ours"
 
 
 def test_an_access_token_dies_at_its_exp() -> None:
