@@ -90,11 +90,15 @@ def _is_served(certificate: x509.Certificate) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """Where to listen, and with how many workers."""
+    """Where to listen, and with how many workers.
+
+    ``cpu_affinity``: each has a processor of its own, where there are as many (``processors.py``).
+    """
 
     host: str
     port: int
     workers: int
+    cpu_affinity: bool = True
     tls: TlsFiles | None = None
     metrics: MetricsListener | None = None
 

@@ -16,13 +16,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from granian.constants import Interfaces, SSLProtocols
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from broker import log, metrics, wiring
+from broker import log, metrics, processors, wiring
 from broker.app import create_app
 from broker.installation import Installation, install
 from broker.listening import CannotListenError, Listener, TlsFiles
@@ -68,6 +69,7 @@ def serve(load: Callable[[], Settings], listener: Listener) -> None:
         respawn_interval=_RELOAD_PAUSE_SECONDS,
     )
     server.may_reload = current.reload
+    server.has_own_processors = listener.cpu_affinity
     _log.info("serving", extra={"url": listener.url, "pools": len(settings.pools)})
     _share_with_workers()
     _Children()
@@ -76,9 +78,21 @@ def serve(load: Callable[[], Settings], listener: Listener) -> None:
 
 
 class _Server(MPServer):
-    """granian's server, but for a reload that may be refused, and a stop that everybody hears."""
+    """granian's server, but for a reload that may be refused, a stop that everybody hears, and
+    workers that know their places."""
 
     may_reload: Callable[[], bool]
+    has_own_processors = False
+
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> Any:  # type: ignore[override]  # as MPServer has it
+        loader = partial(self._settled, idx, callback_loader)
+        return super()._spawn_worker(idx, target, loader)
+
+    def _settled(self, worker: int, load: Callable[[], Any]) -> Any:
+        """Runs in the worker, before it has threads."""
+        if self.has_own_processors:
+            processors.settle(worker, workers=self.workers)
+        return load()
 
     def _reload(self, spawn_target: Any, target_loader: Any) -> None:
         """In the place of granian's own. What is signalled meanwhile is seen to afterwards."""

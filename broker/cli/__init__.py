@@ -29,6 +29,12 @@ def main() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 256))
+@click.option(
+    "--cpu-affinity/--no-cpu-affinity",
+    default=True,
+    show_default=True,
+    help="A processor of its own for each worker, where there are as many.",
+)
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
@@ -41,6 +47,7 @@ def serve(
     host: str,
     port: int,
     workers: int,
+    cpu_affinity: bool,
     tls_cert: Path | None,
     tls_key: Path | None,
     metrics_host: str,
@@ -59,6 +66,7 @@ def serve(
         host=host,
         port=port,
         workers=workers,
+        cpu_affinity=cpu_affinity,
         tls=None if tls_cert is None or tls_key is None else TlsFiles(chain=tls_cert, key=tls_key),
         metrics=None
         if metrics_port is None

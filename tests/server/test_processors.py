@@ -1,0 +1,77 @@
+"""Which worker runs on which processor."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from broker.processors import processor_of
+from tests.kit.servers import free_port, wait_until
+from tests.kit.serving import Serving, serving
+from tests.server.test_serve import document
+
+
+def test_each_worker_has_a_processor_of_its_own() -> None:
+    usable = {7, 3, 5}
+    assert [processor_of(n, workers=3, usable=usable) for n in range(3)] == [3, 5, 7]
+
+
+def test_each_processor_gets_equally_many() -> None:
+    assert [processor_of(n, workers=4, usable={0, 1}) for n in range(4)] == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(("workers", "processors"), [(1, 2), (2, 64), (3, 2), (1, 1), (2, 1)])
+def test_otherwise_they_move_about(workers: int, processors: int) -> None:
+    usable = range(processors)
+    assert {processor_of(n, workers=workers, usable=usable) for n in range(workers)} == {None}
+
+
+@pytest.fixture
+def usable() -> Iterator[list[int]]:
+    """Two processors, or the one there is, for this test and what it starts."""
+    before = os.sched_getaffinity(0)
+    chosen = sorted(before)[:2]
+    os.sched_setaffinity(0, chosen)
+    yield chosen
+    os.sched_setaffinity(0, before)
+
+
+def run_on(running: Serving, expected: list[set[int]]) -> None:
+    def check() -> None:
+        workers = running.workers()
+        found = [os.sched_getaffinity(worker) for worker in workers]
+        assert sorted(map(sorted, found)) == sorted(map(sorted, expected))
+
+    wait_until(check, f"workers on {expected}")
+
+
+def test_workers_settle_and_so_do_those_that_replace_them(
+    tmp_path: Path, certs: Path, usable: list[int]
+) -> None:
+    port, apart = free_port(), [{processor} for processor in usable]
+    with serving(tmp_path, document(port), certs=certs, port=port, workers=len(usable)) as running:
+        run_on(running, apart)
+        first = running.workers()
+        os.kill(first[0], signal.SIGKILL)
+        wait_until(lambda: replaced(running, first[:1]), "another worker")
+        run_on(running, apart)
+        running.signal(signal.SIGHUP)
+        wait_until(lambda: replaced(running, first), "new workers")
+        run_on(running, apart)
+
+
+def replaced(running: Serving, former: list[int]) -> None:
+    assert not set(running.workers()) & set(former)
+
+
+def test_they_can_be_left_alone(tmp_path: Path, certs: Path, usable: list[int]) -> None:
+    port, number = free_port(), len(usable)
+    options = ("--no-cpu-affinity",)
+    with serving(
+        tmp_path, document(port), certs=certs, port=port, workers=number, options=options
+    ) as running:
+        run_on(running, [set(usable)] * number)
