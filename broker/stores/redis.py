@@ -17,19 +17,23 @@ from typing import Any, cast
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 
 from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.model.login import LoginSession
 from broker.model.stored import Entry, Kind, Spent
 from broker.ports import Clock
+from broker.stores.connections import Connections, NoneFreeError
 from broker.stores.digests import digest
 from broker.stores.session_codec import decode_session, encode_session, person_of
 
 ANSWER_SECONDS = 0.5
 GARBAGE_SECONDS = 60
 """How much longer the server keeps a value than its expiry says: clocks differ."""
+
+_CONNECTIONS = 32
+"""Of a process: more than it has threads that answer requests, as a rule."""
 
 _DIGITS = 13
 """Expiries are epoch milliseconds of this many digits, until the year 2286."""
@@ -51,29 +55,73 @@ class Script:
         self.sha = sha1(source.encode(), usedforsecurity=False).hexdigest()
 
 
-class RedisClient:
-    """The connection pool, and the one place where its errors become ``StoreUnavailableError``."""
+class _Line:
+    """One connection. redis-py opens it, and reads and writes the protocol; what its ``Redis`` does
+    around that (retries, telemetry, answers in the types of Python) costs more than the question."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        pool = redis.connection_pool
+        self._connection = pool.connection_class(**pool.connection_kwargs)
+        self._connection.connect()
+
+    def ask(self, *words: str | bytes | int) -> Any:
+        """The answer as it came. Raises ``RedisError``; after any but a ``ResponseError``, which is an
+        answer too, nobody knows what the next one would belong to."""
+        self._connection.send_command(*words)
+        return self._connection.read_response()
+
+    def is_quiet(self) -> bool:
+        """An idle connection has nothing to say; otherwise it was closed, or is out of step."""
+        try:
+            return not self._connection.can_read()
+        except (RedisError, OSError):
+            return False
+
+    def close(self) -> None:
+        self._connection.disconnect()
+
+
+class RedisClient:
+    """The connections, and the one place where errors become ``StoreUnavailableError``."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._lines = Connections(
+            lambda: _Line(redis),
+            at_most=_CONNECTIONS,
+            patience=ANSWER_SECONDS,
+            is_good=_Line.is_quiet,
+        )
 
     def command(self, *words: str | bytes | int) -> Any:
         try:
-            return self._redis.execute_command(*words)  # type: ignore[no-untyped-call]  # theirs
-        except (RedisError, OSError) as error:
+            return self._ask(*words)
+        except (RedisError, OSError, NoneFreeError) as error:
             raise StoreUnavailableError(f"redis: {error}") from error
 
     def run(self, script: Script, keys: tuple[str, ...], *arguments: str | bytes | int) -> Any:
         try:
             try:
-                return self._redis.evalsha(script.sha, len(keys), *keys, *arguments)
+                return self._ask("EVALSHA", script.sha, len(keys), *keys, *arguments)
             except NoScriptError:  # nothing ran: a new or restarted server
-                return self._redis.eval(script.source, len(keys), *keys, *arguments)
-        except (RedisError, OSError) as error:
+                return self._ask("EVAL", script.source, len(keys), *keys, *arguments)
+        except (RedisError, OSError, NoneFreeError) as error:
             raise StoreUnavailableError(f"redis: {error}") from error
 
+    def _ask(self, *words: str | bytes | int) -> Any:
+        line = self._lines.take()
+        try:
+            answer = line.ask(*words)
+        except ResponseError:
+            self._lines.give_back(line)
+            raise
+        except BaseException:
+            self._lines.discard(line)
+            raise
+        self._lines.give_back(line)
+        return answer
+
     def close(self) -> None:
-        self._redis.close()
+        self._lines.close()
 
 
 def _time_to_live(lifetime: float) -> int:
