@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flask import Response, request
+from flask import Request, Response
 
 from broker.login.broker import Broker
 from broker.login.flow import SignInRefusedError
@@ -20,7 +20,7 @@ from broker.web.language import language_of
 from broker.web.pages import Purpose
 
 
-def authorize(broker: Broker, site: Site) -> Response:
+def authorize(request: Request, broker: Broker, site: Site) -> Response:
     """GET, or POST with the same parameters in the body."""
     params = context.parameters(request)
     try:
@@ -29,7 +29,7 @@ def authorize(broker: Broker, site: Site) -> Response:
         return errors.refused_request(error, params.get("client_id"))
     try:
         asked = parse(params, site.pool, client, redirect)
-        return _answer(broker, site, client, asked, params)
+        return _answer(request, broker, site, asked, params)
     except OAuthError as error:
         return errors.refused_to_app(redirect, error)
     except SignInRefusedError as refusal:
@@ -37,9 +37,10 @@ def authorize(broker: Broker, site: Site) -> Response:
 
 
 def _answer(
-    broker: Broker, site: Site, client: AppClient, asked: AuthorizationRequest, params: Parameters
+    request: Request, broker: Broker, site: Site, asked: AuthorizationRequest, params: Parameters
 ) -> Response:
     """A live session answers at once; else off to the provider; else let the person choose."""
+    client = site.pool.clients[asked.redirect.client_id]
     cookie = context.session_cookie(request)
     session = broker.sessions.reusable(site.pool, client, asked, cookie)
     if session is not None:
@@ -55,7 +56,7 @@ def _answer(
     provider = asked.provider or _only_provider(site, client)
     if provider is None:
         return errors.redirect(f"/login?{params.encoded()}")
-    return _send_upstream(broker, site, asked, provider)
+    return _send_upstream(request, broker, site, asked, provider)
 
 
 def _is_meant(
@@ -76,18 +77,20 @@ def _only_provider(site: Site, client: AppClient) -> str | None:
 
 
 def _send_upstream(
-    broker: Broker, site: Site, asked: AuthorizationRequest, provider: str
+    request: Request, broker: Broker, site: Site, asked: AuthorizationRequest, provider: str
 ) -> Response:
     binding = context.browser_binding(request, site) or context.new_binding()
     outgoing = broker.flow.begin(
         site.pool, asked, provider, base_url=site.base_url, browser=binding
     )
-    response = upstream_response(outgoing)
+    response = upstream_response(request, outgoing)
     context.bind_browser(response, site, binding)
     return response
 
 
-def upstream_response(outgoing: UpstreamRequest, *, purpose: Purpose = Purpose.SIGN_IN) -> Response:
+def upstream_response(
+    request: Request, outgoing: UpstreamRequest, *, purpose: Purpose = Purpose.SIGN_IN
+) -> Response:
     """To the provider: by redirect, or by a form where it takes only that."""
     if outgoing.form is not None:
         return pages.form_post_page(

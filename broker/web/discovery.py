@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 
 import msgspec
-from flask import Response, request
+from flask import Request, Response
 from werkzeug.exceptions import NotFound
 
 from broker.login.broker import Broker
@@ -34,20 +34,22 @@ class Documents:
         self._kept: dict[tuple[str, str], tuple[bytes, str]] = {}
 
     def openid_configuration(
-        self, broker: Broker, site: Site, pool_id: str | None = None
+        self, request: Request, broker: Broker, site: Site, pool_id: str | None = None
     ) -> Response:
         _require_own(site, pool_id)
         document = self._kept.get(("configuration", site.pool.id))
         if document is None:
             document = self._keep("configuration", site.pool, _encode(configuration(site.pool)))
-        return _json_document(document)
+        return _json_document(request, document)
 
-    def jwks(self, broker: Broker, site: Site, pool_id: str | None = None) -> Response:
+    def jwks(
+        self, request: Request, broker: Broker, site: Site, pool_id: str | None = None
+    ) -> Response:
         _require_own(site, pool_id)
         document, newest = self._kept.get(("jwks", site.pool.id)), broker.issuers.of(site.pool).jwks
         if document is None or document[0] is not newest:
             document = self._keep("jwks", site.pool, newest)
-        return _json_document(document)
+        return _json_document(request, document)
 
     def _keep(self, name: str, pool: UserPool, body: bytes) -> tuple[bytes, str]:
         document = body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
@@ -88,7 +90,7 @@ def configuration(pool: UserPool) -> dict[str, object]:
     }
 
 
-def service_provider_metadata(broker: Broker, site: Site) -> Response:
+def service_provider_metadata(request: Request, broker: Broker, site: Site) -> Response:
     """``/saml2/metadata``: what an IdP's administrator imports (SAML Metadata 4.1)."""
     provider = context.query(request).get("provider")
     if provider is not None and provider not in site.pool.providers:
@@ -99,7 +101,7 @@ def service_provider_metadata(broker: Broker, site: Site) -> Response:
     )
 
 
-def no_such_document(broker: Broker, site: Site, **names: str) -> Response:
+def no_such_document(request: Request, broker: Broker, site: Site, **names: str) -> Response:
     """404 for whatever else a client looks for below ``.well-known``, in the form it reads."""
     raise NotFound
 
@@ -109,7 +111,7 @@ def _require_own(site: Site, pool_id: str | None) -> None:
         raise NotFound
 
 
-def _json_document(document: tuple[bytes, str]) -> Response:
+def _json_document(request: Request, document: tuple[bytes, str]) -> Response:
     body, etag = document
     headers = {**_CACHE, "ETag": etag}
     if request.if_none_match.contains_weak(etag.strip('"')):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Response, request
+from flask import Request, Response
 
 from broker.login.broker import Broker
 from broker.login.events import new_reference
@@ -22,7 +22,7 @@ _KINDS = {
 }
 
 
-def error(broker: Broker, site: Site) -> Response:
+def error(request: Request, broker: Broker, site: Site) -> Response:
     """400 always: the query chooses among our own texts, nothing of it is repeated.
 
     The reference leads to this event; the rule that was broken is in the ``request_refused`` before it.

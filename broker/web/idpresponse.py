@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Request, Response
 
 from broker.login import events
 from broker.login.broker import Broker
@@ -21,7 +21,7 @@ _SAML = frozenset({ProviderType.SAML})
 _OAUTH = frozenset(ProviderType) - _SAML
 
 
-def saml(broker: Broker, site: Site) -> Response:
+def saml(request: Request, broker: Broker, site: Site) -> Response:
     """The assertion consumer service: HTTP-POST binding only (SAML Bindings 3.5)."""
     form = context.form(request)
     fault = _fault(form, required=("SAMLResponse",), single=("SAMLResponse", "RelayState"))
@@ -31,12 +31,14 @@ def saml(broker: Broker, site: Site) -> Response:
     except OAuthError as error:
         return errors.refused_request(error, None)
     if relayed is not None:
-        return _accept_unsolicited(broker, site, form, relayed)
-    return _deliver(broker, site, form, transaction_id=relay_state, fault=fault, answering=_SAML)
+        return _accept_unsolicited(request, broker, site, form, relayed)
+    return _deliver(
+        request, broker, site, form, transaction_id=relay_state, fault=fault, answering=_SAML
+    )
 
 
 def _accept_unsolicited(
-    broker: Broker, site: Site, form: Parameters, relayed: Parameters
+    request: Request, broker: Broker, site: Site, form: Parameters, relayed: Parameters
 ) -> Response:
     """IdP-initiated: the RelayState is checked as an app's request would be."""
     try:
@@ -46,25 +48,32 @@ def _accept_unsolicited(
     try:
         asked = parse(relayed, site.pool, client, redirect)
         transaction = broker.flow.accept_unsolicited(site.pool, asked, base_url=site.base_url)
-        return _completed(broker, site, transaction, form)
+        return _completed(request, broker, site, transaction, form)
     except OAuthError as error:
         return errors.refused_to_app(redirect, error)
     except SignInRefusedError as refusal:
         return errors.refused_sign_in(refusal)
 
 
-def oauth(broker: Broker, site: Site) -> Response:
+def oauth(request: Request, broker: Broker, site: Site) -> Response:
     """The redirect URI at OIDC and social providers: GET, or POST for ``form_post`` (Apple)."""
     params = context.parameters(request)
     fault = _fault(
         params, required=("state",), single=("state", "code", "error", "iss", "id_token", "user")
     )
     return _deliver(
-        broker, site, params, transaction_id=params.get("state"), fault=fault, answering=_OAUTH
+        request,
+        broker,
+        site,
+        params,
+        transaction_id=params.get("state"),
+        fault=fault,
+        answering=_OAUTH,
     )
 
 
 def _deliver(
+    request: Request,
     broker: Broker,
     site: Site,
     params: Parameters,
@@ -79,7 +88,7 @@ def _deliver(
         browser = context.browser_binding(request, site)
         transaction = broker.flow.resume(site.pool, transaction_id, browser, answering=answering)
         try:
-            return _completed(broker, site, transaction, params)
+            return _completed(request, broker, site, transaction, params)
         except OAuthError as error:
             redirect = transaction.request.redirect
             return errors.refused_to_app(redirect, error)
@@ -88,7 +97,7 @@ def _deliver(
 
 
 def _completed(
-    broker: Broker, site: Site, transaction: Transaction, params: Parameters
+    request: Request, broker: Broker, site: Site, transaction: Transaction, params: Parameters
 ) -> Response:
     """The provider's answer is checked, the browser signed in, the app answered."""
     callback = Callback(base_url=site.base_url, params=params.values)

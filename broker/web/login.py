@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Request, Response
 
 from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
@@ -22,7 +22,7 @@ _NO_CHOICE: dict[str, str | None] = {
 }
 
 
-def login(broker: Broker, site: Site) -> Response:
+def login(request: Request, broker: Broker, site: Site) -> Response:
     """The parameters are those of ``/oauth2/authorize`` and are checked the same way."""
     params = context.parameters(request)
     try:
@@ -41,15 +41,20 @@ def login(broker: Broker, site: Site) -> Response:
         return errors.refused_to_app(redirect, error)
     email = params.get("email")
     if email is None:
-        return _page(site, client, params, problem=None)
+        return _page(request, site, client, params, problem=None)
     provider = _provider_of(email, site.pool, client)
     if provider is None:
-        return _page(site, client, params, problem=EmailProblem.UNKNOWN)
+        return _page(request, site, client, params, problem=EmailProblem.UNKNOWN)
     return errors.redirect(_choice_url(params, provider))
 
 
 def _page(
-    site: Site, client: AppClient, params: Parameters, *, problem: EmailProblem | None
+    request: Request,
+    site: Site,
+    client: AppClient,
+    params: Parameters,
+    *,
+    problem: EmailProblem | None,
 ) -> Response:
     providers = site.pool.providers_of(client)
     by_email = _asks_for_email(providers)
@@ -69,11 +74,13 @@ def _page(
         problem=problem,
         lang=language_of(request),
     )
-    _remember_language(response, site, params)
+    _remember_language(request, response, site, params)
     return response
 
 
-def _remember_language(response: Response, site: Site, params: Parameters) -> None:
+def _remember_language(
+    request: Request, response: Response, site: Site, params: Parameters
+) -> None:
     if params.get("lang") is not None:
         response.set_cookie(
             LANGUAGE_COOKIE,

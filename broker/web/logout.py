@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from flask import Response, request
+from flask import Request, Response
 
 from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
@@ -41,7 +41,7 @@ _CARRIED = (
 """What the sign-in after a sign-out may be asked with; anything else ends here."""
 
 
-def logout(broker: Broker, site: Site) -> Response:
+def logout(request: Request, broker: Broker, site: Site) -> Response:
     """GET or POST; unknown parameters are ignored."""
     params = context.parameters(request).only(*_CARRIED)
     try:
@@ -49,7 +49,7 @@ def logout(broker: Broker, site: Site) -> Response:
         refuse_too_much(params, _CARRIED)
         if request.method == "POST" and context.session_cookie(request) is None:
             return _by_get(params)
-        return _sign_out(broker, site, params)
+        return _sign_out(request, broker, site, params)
     except OAuthError as error:
         return errors.refused_request(error, params.get("client_id"))
 
@@ -59,18 +59,18 @@ def _by_get(params: Parameters) -> Response:
     return errors.redirect(f"{_PATH}?{params.encoded(**{_CONFIRMED: None})}", status=303)
 
 
-def _sign_out(broker: Broker, site: Site, params: Parameters) -> Response:
+def _sign_out(request: Request, broker: Broker, site: Site, params: Parameters) -> Response:
     client = site.pool.clients.get(params.get("client_id") or "")
     logout_uri = params.get("logout_uri")
     if client is not None and logout_uri is not None and logout_uri in client.logout_urls:
-        return _end(broker, site, then=logout_uri)
-    oidc = _oidc_request(broker, site, params)
+        return _end(request, broker, site, then=logout_uri)
+    oidc = _oidc_request(request, broker, site, params)
     if oidc.leads_back or not {"redirect_uri", "client_id", "logout_uri"} & params.values.keys():
-        return _oidc_sign_out(broker, site, params, oidc)
+        return _oidc_sign_out(request, broker, site, params, oidc)
     if "redirect_uri" in params.values:
-        return _sign_in_again(broker, site, params)
+        return _sign_in_again(request, broker, site, params)
     if oidc.is_named:
-        return _oidc_sign_out(broker, site, params, oidc)
+        return _oidc_sign_out(request, broker, site, params, oidc)
     # What Cognito says to a logout_uri that is not registered: it has dropped it, and misses the next.
     missing = "Required String parameter 'redirect_uri' is not present"
     raise OAuthError(
@@ -78,7 +78,7 @@ def _sign_out(broker: Broker, site: Site, params: Parameters) -> Response:
     )
 
 
-def _sign_in_again(broker: Broker, site: Site, params: Parameters) -> Response:
+def _sign_in_again(request: Request, broker: Broker, site: Site, params: Parameters) -> Response:
     """Signed out and back to ``/login`` with the same parameters, all scopes if none."""
     client, _ = verify_redirect(params, site.pool)
     query = params.encoded(
@@ -87,7 +87,7 @@ def _sign_in_again(broker: Broker, site: Site, params: Parameters) -> Response:
         idp_identifier=None,
         logout_uri=None,
     )
-    return _end(broker, site, then=f"/login?{query}")
+    return _end(request, broker, site, then=f"/login?{query}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ class _OidcRequest:
         return self.uri is None or self.leads_back
 
 
-def _oidc_request(broker: Broker, site: Site, params: Parameters) -> _OidcRequest:
+def _oidc_request(request: Request, broker: Broker, site: Site, params: Parameters) -> _OidcRequest:
     token, uri = params.get("id_token_hint"), params.get("post_logout_redirect_uri")
     hint = None if token is None else read_hint(token, broker.issuers.of(site.pool))
     return _OidcRequest(
@@ -136,8 +136,10 @@ def _agreed_client(
     return site.pool.clients.get(hint.client_id if hint is not None else client_id or "")
 
 
-def _oidc_sign_out(broker: Broker, site: Site, params: Parameters, asked: _OidcRequest) -> Response:
-    if _must_ask(broker, site, params, asked):
+def _oidc_sign_out(
+    request: Request, broker: Broker, site: Site, params: Parameters, asked: _OidcRequest
+) -> Response:
+    if _must_ask(request, broker, site, params, asked):
         return pages.confirm_sign_out_page(
             action=_PATH,
             hidden={**params.values, _CONFIRMED: "yes"},
@@ -145,13 +147,15 @@ def _oidc_sign_out(broker: Broker, site: Site, params: Parameters, asked: _OidcR
             status=200 if asked.uri is None or asked.leads_back else 400,
         )
     if asked.uri is None:
-        return _end(broker, site, then=None)
+        return _end(request, broker, site, then=None)
     if not asked.leads_back:
-        return _end(broker, site, then=None, unregistered=True)
-    return _end(broker, site, then=_with_state(asked.uri, params.get("state")))
+        return _end(request, broker, site, then=None, unregistered=True)
+    return _end(request, broker, site, then=_with_state(asked.uri, params.get("state")))
 
 
-def _must_ask(broker: Broker, site: Site, params: Parameters, asked: _OidcRequest) -> bool:
+def _must_ask(
+    request: Request, broker: Broker, site: Site, params: Parameters, asked: _OidcRequest
+) -> bool:
     """Section 2: whoever is signed in is asked, unless the request is about this very person.
 
     The answer is a POST with the session cookie, which no other site can send (``SameSite=Lax``).
@@ -170,20 +174,24 @@ def _with_state(uri: str, state: str | None) -> str:
     return f"{uri}{'&' if '?' in uri else '?'}state={encoded}"
 
 
-def _end(broker: Broker, site: Site, *, then: str | None, unregistered: bool = False) -> Response:
+def _end(
+    request: Request, broker: Broker, site: Site, *, then: str | None, unregistered: bool = False
+) -> Response:
     """End the session here, and at the identity provider first where that is configured."""
     outgoing = broker.sign_out.begin(
         site.pool, context.session_cookie(request), then=then, base_url=site.base_url
     )
     if outgoing is not None:
-        response = upstream_response(outgoing, purpose=pages.Purpose.SIGN_OUT)
+        response = upstream_response(request, outgoing, purpose=pages.Purpose.SIGN_OUT)
     else:
-        response = signed_out(then, unregistered=unregistered)
+        response = signed_out(request, then, unregistered=unregistered)
     context.sign_out_browser(response, site)
     return response
 
 
-def signed_out(then: str | None, *, unregistered: bool = False, partial: bool = False) -> Response:
+def signed_out(
+    request: Request, then: str | None, *, unregistered: bool = False, partial: bool = False
+) -> Response:
     """Where a sign-out ends: at the app, or at a page that says so."""
     if then is not None:
         return errors.redirect(then)

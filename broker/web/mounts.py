@@ -31,7 +31,7 @@ class ErrorForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One row. ``endpoint`` takes the broker and the site, or the broker alone on ``any_host``."""
+    """One row. ``endpoint`` takes the request, the broker and the site; on ``any_host`` the broker alone."""
 
     path: str
     endpoint: Endpoint

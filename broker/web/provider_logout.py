@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Request, Response
 
 from broker.login.broker import Broker
 from broker.login.sign_out import SignOutRefusedError, refused_sign_out
@@ -22,12 +22,12 @@ from broker.web.pages import Purpose
 _RESPONSE, _REQUEST, _LOGOUT_TOKEN = "SAMLResponse", "SAMLRequest", "logout_token"
 
 
-def saml(broker: Broker, site: Site) -> Response:
+def saml(request: Request, broker: Broker, site: Site) -> Response:
     """A LogoutResponse to a request of ours, or the provider's own LogoutRequest."""
     form = context.form(request)
     try:
         if _only_message(site, form, (_RESPONSE, _REQUEST)) == _RESPONSE:
-            return _finished(broker, site, form, form.get("RelayState"))
+            return _finished(request, broker, site, form, form.get("RelayState"))
         answer = broker.provider_sign_out.accept(
             site.pool, broker.saml_logouts, _callback(site, form)
         )
@@ -36,21 +36,21 @@ def saml(broker: Broker, site: Site) -> Response:
     # The cookie of the browser that carries the message stays: it may be somebody else's, and that
     # of a session which has ended is good for nothing.
     if answer is None:
-        return signed_out(None)
-    return upstream_response(answer, purpose=Purpose.SIGN_OUT)
+        return signed_out(request, None)
+    return upstream_response(request, answer, purpose=Purpose.SIGN_OUT)
 
 
-def oauth(broker: Broker, site: Site) -> Response:
+def oauth(request: Request, broker: Broker, site: Site) -> Response:
     """OpenID Connect RP-Initiated Logout 1.0 3: the browser is back, with ``state``."""
     params = context.query(request)
     state = None if "state" in params.repeated else params.get("state")
     try:
-        return _finished(broker, site, params, state)
+        return _finished(request, broker, site, params, state)
     except SignOutRefusedError as refusal:
         return errors.refused_sign_out(refusal)
 
 
-def backchannel(broker: Broker, site: Site) -> Response:
+def backchannel(request: Request, broker: Broker, site: Site) -> Response:
     """OpenID Connect Back-Channel Logout 1.0 2.5 and 2.8: 200, or 400 with an OAuth error."""
     form = context.form(request)
     try:
@@ -75,9 +75,11 @@ def _only_message(site: Site, form: Parameters, kinds: tuple[str, ...]) -> str:
     raise refused_sign_out(site.pool, fault, None)
 
 
-def _finished(broker: Broker, site: Site, params: Parameters, sign_out_id: str | None) -> Response:
+def _finished(
+    request: Request, broker: Broker, site: Site, params: Parameters, sign_out_id: str | None
+) -> Response:
     finished = broker.sign_out.finish(site.pool, sign_out_id, _callback(site, params))
-    return signed_out(finished.then, partial=not finished.is_complete)
+    return signed_out(request, finished.then, partial=not finished.is_complete)
 
 
 def _callback(site: Site, params: Parameters) -> Callback:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Request, Response
 
 from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
@@ -15,7 +15,7 @@ from broker.web.context import Site
 _KNOWN = ("token", "token_type_hint", "client_id", "client_secret")
 
 
-def revoke(broker: Broker, site: Site) -> Response:
+def revoke(request: Request, broker: Broker, site: Site) -> Response:
     """200 with an empty body, also for tokens that are unknown or revoked already."""
     try:
         form = context.form(request)
@@ -24,11 +24,11 @@ def revoke(broker: Broker, site: Site) -> Response:
         client = authenticate(request.headers.get("Authorization"), form, site.pool)
         broker.refresh_tokens.revoke_token(site.pool, client, _token(form))
     except OAuthError as error:
-        return refused(error)
+        return refused(request, error)
     return errors.empty(200)
 
 
-def refused(error: OAuthError) -> Response:
+def refused(request: Request, error: OAuthError) -> Response:
     """RFC 7009 2.2.1; an unknown client or a wrong secret is 401 here, however it was sent."""
     if error.code is not ErrorCode.INVALID_CLIENT:
         return errors.json_error(error)

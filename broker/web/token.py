@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Request, Response
 
 from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
@@ -20,7 +20,7 @@ _KNOWN = (
 )  # fmt: skip
 
 
-def token(broker: Broker, site: Site) -> Response:
+def token(request: Request, broker: Broker, site: Site) -> Response:
     """Authenticate the client, let its grant decide, sign what it established."""
     try:
         form = context.form(request)
@@ -38,11 +38,11 @@ def token(broker: Broker, site: Site) -> Response:
         authorization = grant.authorize(site.pool, client, asked)
         tokens = broker.issuers.of(site.pool).issue(authorization)
     except OAuthError as error:
-        return refused(error)
+        return refused(request, error)
     return errors.json_response(_body(tokens))
 
 
-def refused(error: OAuthError) -> Response:
+def refused(request: Request, error: OAuthError) -> Response:
     """400; a client that tried Basic and failed gets 401 with a challenge (RFC 6749 5.2)."""
     if error.code is not ErrorCode.INVALID_CLIENT or not is_basic(
         request.headers.get("Authorization")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from flask import Response, request
+from flask import Request, Response
 
 from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
@@ -63,16 +63,16 @@ _BY_CODE = {
 }
 
 
-def token_api(broker: Broker, site: Site) -> Response:
+def token_api(request: Request, broker: Broker, site: Site) -> Response:
     """Read the target and the members, let the operation answer, name its refusal as Cognito does."""
     try:
         operation = _operation(request.headers.get("X-Amz-Target", ""))
         members = Members.parse(context.body(request))
         return api_wire.answer(operation(broker, site, members))
     except OAuthError as error:
-        return _refused(api_error(error), error.reason.value)
+        return _refused(request, api_error(error), error.reason.value)
     except ApiError as error:
-        return _refused(error, error.name)
+        return _refused(request, error, error.name)
 
 
 def api_error(error: OAuthError) -> ApiError:
@@ -101,7 +101,7 @@ def _operation(target: str) -> Operation:
     )
 
 
-def _refused(error: ApiError, reason: str) -> Response:
+def _refused(request: Request, error: ApiError, reason: str) -> Response:
     _log.info(
         "request_refused", extra={"path": request.path, "error": error.name, "reason": reason}
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Request, Response
 
 from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
@@ -15,10 +15,10 @@ from broker.web.context import Site
 _FORM = "application/x-www-form-urlencoded"
 
 
-def userinfo(broker: Broker, site: Site) -> Response:
+def userinfo(request: Request, broker: Broker, site: Site) -> Response:
     """GET or POST with a Bearer header, or POST with ``access_token`` in the form (RFC 6750 2)."""
     try:
-        live = broker.access_tokens.live(site.pool, _presented_token())
+        live = broker.access_tokens.live(site.pool, _presented_token(request))
         if OPENID not in live.scopes:
             raise invalid_token(RequestReason.OPENID_MISSING)
     except OAuthError as error:
@@ -36,7 +36,7 @@ def refused(error: OAuthError) -> Response:
     return response
 
 
-def _presented_token() -> str:
+def _presented_token(request: Request) -> str:
     """The one access token of the request: in the header or, by POST, in the form; never in both."""
     header = request.headers.get("Authorization")
     in_form = None

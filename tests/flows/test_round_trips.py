@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -53,15 +52,13 @@ def to_redis(monkeypatch: pytest.MonkeyPatch) -> Trips:
 def to_sql(monkeypatch: pytest.MonkeyPatch) -> Trips:
     """A statement or a transaction: what a commit, or a lock, is waited for once."""
     trips = Trips()
-    borrowed = SqlEngine._borrowed
+    lent = SqlEngine._lent
 
-    @contextmanager
-    def counted(self: SqlEngine) -> Iterator[Any]:
+    def counted(self: SqlEngine) -> Any:
         trips.made()
-        with borrowed(self) as connection:
-            yield connection
+        return lent(self)
 
-    monkeypatch.setattr(SqlEngine, "_borrowed", counted)
+    monkeypatch.setattr(SqlEngine, "_lent", counted)
     return trips
 
 
