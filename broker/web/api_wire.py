@@ -14,6 +14,7 @@ from flask import Response
 
 from broker.login.broker import Broker
 from broker.web.context import Site
+from broker.web.response import WholeResponse
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 
@@ -90,4 +91,4 @@ def error(refusal: ApiError) -> Response:
 
 def _response(body: bytes, status: int) -> Response:
     headers = {"Cache-Control": "no-store", "x-amzn-RequestId": str(uuid.uuid4())}
-    return Response(body, status, headers=headers, content_type=CONTENT_TYPE)
+    return WholeResponse(body, status, headers=headers, content_type=CONTENT_TYPE)

@@ -17,6 +17,7 @@ from broker.model.pool import STANDARD_ATTRIBUTES, VERIFIED_FLAGS, UserPool
 from broker.web import context, errors
 from broker.web.context import Site
 from broker.web.language import CODES
+from broker.web.response import WholeResponse
 
 _encode = msgspec.json.Encoder().encode
 _CACHE = {"Cache-Control": "public, max-age=3600"}
@@ -96,7 +97,7 @@ def service_provider_metadata(request: Request, broker: Broker, site: Site) -> R
     if provider is not None and provider not in site.pool.providers:
         raise NotFound
     body = broker.service_provider_metadata(site.pool, provider=provider)
-    return Response(
+    return WholeResponse(
         body, headers={"Cache-Control": "no-cache"}, content_type="application/samlmetadata+xml"
     )
 
@@ -116,4 +117,4 @@ def _json_document(request: Request, document: tuple[bytes, str]) -> Response:
     headers = {**_CACHE, "ETag": etag}
     if request.if_none_match.contains_weak(etag.strip('"')):
         return errors.empty(304, headers)
-    return Response(body, headers=headers, content_type="application/json")
+    return WholeResponse(body, headers=headers, content_type="application/json")

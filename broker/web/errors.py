@@ -10,7 +10,6 @@ import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -27,10 +26,7 @@ from broker.web.api_wire import ApiError
 from broker.web.language import language_of
 from broker.web.mounts import ErrorForm, Mounts
 from broker.web.pages import PageError, Purpose
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-    from werkzeug.datastructures import Headers
+from broker.web.response import WholeResponse
 
 _log = logging.getLogger("broker.web")
 _encode = msgspec.json.Encoder().encode
@@ -61,35 +57,20 @@ _STATUS_PAGES = {
 
 def empty(status: int, headers: Mapping[str, str] = NO_STORE) -> Response:
     """An answer without a body, and so without a Content-Type: browser libraries parse what has one."""
-    response = Response(status=status, headers=headers)
+    response = WholeResponse(status=status, headers=headers)
     del response.headers["Content-Type"]
     return response
-
-
-class _Redirect(Response):
-    """A ``Location`` that goes out as it was registered. Werkzeug would rewrite it for browsers of old:
-    lose an empty authority (``myapp:///callback``), change case, and fail on what is no host name."""
-
-    location_as_registered = ""
-
-    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
-        headers = super().get_wsgi_headers(environ)
-        headers["Location"] = quote(self.location_as_registered, safe=_ASCII)
-        return headers
 
 
 def redirect(location: str, status: int = 302) -> Response:
     """To a location that was checked; no cache keeps it, for it may hold a code."""
-    response = _Redirect(status=status, headers=NO_STORE)
-    del response.headers["Content-Type"]
-    response.location_as_registered = location
-    return response
+    return empty(status, {**NO_STORE, "Location": quote(location, safe=_ASCII)})
 
 
 def json_response(body: object, status: int = 200) -> Response:
     """JSON that no cache keeps (RFC 6749 5.1)."""
     headers = {**NO_STORE, "x-amz-cognito-request-id": str(uuid.uuid4())}
-    return Response(
+    return WholeResponse(
         _encode(body), status, headers=headers, content_type="application/json;charset=UTF-8"
     )
 

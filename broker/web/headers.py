@@ -53,20 +53,9 @@ def with_headers(app: Wsgi, sites: Sites, mounts: Mounts) -> Wsgi:
                 status, [*headers, *[h for h in more if h[0] not in present]], *error
             )
 
-        return _whole(app(environ, start))
+        return app(environ, start)
 
     return answer
-
-
-def _whole(body: Iterable[bytes]) -> list[bytes]:
-    """The body as granian sends it at once; anything but a list it asks for piece by piece, with a
-    change of threads for each. No answer of ours is long or comes slowly."""
-    try:
-        return list(body)
-    finally:
-        close = getattr(body, "close", None)
-        if close is not None:
-            close()
 
 
 def preflight(**_: Any) -> Response:

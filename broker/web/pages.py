@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from broker.model.pool import ProviderType
 from broker.web.language import Language, language_of
+from broker.web.response import WholeResponse
 
 _TEMPLATES = Environment(
     loader=PackageLoader("broker"),
@@ -65,7 +66,7 @@ def _page(
     lang = lang or language_of(request)
     html = _TEMPLATES.get_template(template).render(lang=lang, text=lang.text, **values)
     # A value that is no Unicode (half of a surrogate pair) must not become an error of ours.
-    response = Response(
+    response = WholeResponse(
         html.encode("utf-8", "replace"), status, content_type="text/html; charset=utf-8"
     )
     response.headers.update(
