@@ -31,9 +31,6 @@ from broker.web.context import Sites
 from broker.web.headers import preflight, with_headers
 from broker.web.mounts import ErrorForm, Mount, Mounts
 
-MAX_BODY_BYTES = 512 * 1024
-"""Room for 100,000 characters of SAMLResponse, percent-encoded, and a long RelayState."""
-
 _API, _JSON = ErrorForm.API, ErrorForm.JSON
 _GET, _POST, _BOTH = ("GET",), ("POST",), ("GET", "POST")
 
@@ -72,7 +69,6 @@ def mount_table() -> Iterator[Mount]:
 def create_app(broker: Broker) -> Flask:
     """The application over one broker."""
     app = Flask("broker", static_folder=None, template_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     # Werkzeug would answer a doubled slash by a redirect to a URL made of Host and wire scheme.
     app.url_map.merge_slashes = False
     mounts, sites = Mounts(mount_table()), Sites(broker.pools)

@@ -10,11 +10,13 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from flask import Request, Response
 from werkzeug.exceptions import (
     BadRequest,
+    ClientDisconnected,
     MisdirectedRequest,
     RequestEntityTooLarge,
     UnsupportedMediaType,
@@ -25,11 +27,19 @@ from broker.model.parameters import Parameters
 from broker.model.pool import UserPool
 from broker.ports import Clock
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+MAX_BODY_BYTES = 512 * 1024
+"""Room for 100,000 characters of SAMLResponse, percent-encoded, and a long RelayState."""
+
 SESSION_COOKIE = "cognito"
 BINDING_COOKIE = "csrf-state"
 LEGACY_BINDING_COOKIE = "csrf-state-legacy"
 LANGUAGE_COOKIE = "lang"
 
+_BODY = "broker.body"
+"""Where the environment of a request keeps what was read of it."""
 _FORM = "application/x-www-form-urlencoded"
 _OPAQUE = re.compile(r"[A-Za-z0-9_-]{43}")
 _DEFAULT_PORTS = {"https": ":443", "http": ":80"}
@@ -85,12 +95,28 @@ def form(request: Request) -> Parameters:
 
 
 def body(request: Request) -> bytes:
-    """The body, all of it. Too large a one is 413: werkzeug cuts one without Content-Length (chunked)
-    at the limit, and what was cut off might be a repeated parameter."""
-    data = request.get_data()
-    limit = request.max_content_length
-    if request.content_length is None and limit is not None and len(data) >= limit:
+    """The body, all of it, also when it is asked for again.
+
+    Too large a one is 413, whether it says so (Content-Length) or not (chunked), and one that ends too
+    early 400. Werkzeug would cut a chunked one at the limit, and what was cut off might be a repeated
+    parameter.
+    """
+    environ = request.environ
+    if _BODY not in environ:
+        environ[_BODY] = _read(environ, request.content_length)
+    return cast("bytes", environ[_BODY])
+
+
+def _read(environ: WSGIEnvironment, length: int | None) -> bytes:
+    if length is None and not environ.get("wsgi.input_terminated"):
+        return b""  # PEP 3333: without a length nobody could tell where it ends
+    if length is not None and length > MAX_BODY_BYTES:
         raise RequestEntityTooLarge
+    data: bytes = environ["wsgi.input"].read(MAX_BODY_BYTES + 1 if length is None else length)
+    if len(data) > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge
+    if length is not None and len(data) < length:
+        raise ClientDisconnected
     return data
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
-from broker.app import MAX_BODY_BYTES
+from broker.web.context import MAX_BODY_BYTES
 from tests.kit.world import SECRET, World
 
 FORM = "application/x-www-form-urlencoded"
@@ -49,3 +50,51 @@ def test_a_chunked_body_without_end_is_refused_not_cut(world: World, path: str) 
     """What is cut off could be a repetition of what is read."""
     body = b"grant_type=client_credentials&client_id=web&pad=" + b"x" * MAX_BODY_BYTES
     assert chunked(world, path, body).status_code == 413
+
+
+def sent(world: World, body: bytes, **environ: Any) -> TestResponse:
+    return world.app.test_client().post(
+        "/oauth2/token",
+        base_url=world.origin,
+        content_type=FORM,
+        environ_overrides={"wsgi.input": io.BytesIO(body), **environ},
+    )
+
+
+COMPLETE = b"grant_type=client_credentials&client_id=nobody"
+
+
+def test_a_body_that_ends_too_early_is_refused_not_read(world: World) -> None:
+    whole = sent(world, COMPLETE, CONTENT_LENGTH=str(len(COMPLETE)))
+    assert json.loads(whole.data)["error"] == "invalid_client"
+    cut = sent(world, COMPLETE, CONTENT_LENGTH=str(len(COMPLETE) + 1))
+    assert (cut.status_code, json.loads(cut.data)["error"]) == (400, "invalid_request")
+
+
+def test_what_follows_a_body_is_not_part_of_it(world: World) -> None:
+    more = COMPLETE + b"&client_id=again"
+    answer = sent(world, more, CONTENT_LENGTH=str(len(COMPLETE)))
+    assert json.loads(answer.data)["error"] == "invalid_client"
+
+
+@pytest.mark.parametrize(("size", "status"), [(MAX_BODY_BYTES, 400), (MAX_BODY_BYTES + 1, 413)])
+def test_a_body_of_known_length_has_the_same_limit(world: World, size: int, status: int) -> None:
+    body = b"x" * size
+    assert sent(world, body, CONTENT_LENGTH=str(size)).status_code == status
+    assert chunked(world, "/oauth2/token", body).status_code == status
+
+
+def test_without_a_length_or_an_end_there_is_no_body(world: World) -> None:
+    """A server that does not say where it ends would wait for more."""
+    answer = sent(world, COMPLETE, HTTP_TRANSFER_ENCODING="chunked")
+    assert json.loads(answer.data)["error"] == "invalid_request"
+
+
+class Unread(io.BytesIO):
+    def read(self, size: int | None = -1) -> bytes:
+        raise AssertionError(f"{size} bytes were asked for")
+
+
+def test_one_that_says_it_is_too_large_is_not_even_read(world: World) -> None:
+    environ = {"wsgi.input": Unread(), "CONTENT_LENGTH": str(MAX_BODY_BYTES + 1)}
+    assert sent(world, b"", **environ).status_code == 413

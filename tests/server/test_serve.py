@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from broker import server
+from broker.web.context import MAX_BODY_BYTES
 from tests.kit.clock import ManualClock
 from tests.kit.metadata_site import MetadataSite
 from tests.kit.saml_idp import SamlIdp
@@ -79,6 +80,43 @@ def test_a_request_under_way_is_finished(running: Serving) -> None:
         under_way.sendall(b"ponse=A")
         assert under_way.recv(100).startswith(b"HTTP/1.1 400 ")
     assert running.process.wait(timeout=20) == 0
+
+
+def _post(length: int, more: str = "") -> bytes:
+    return (
+        f"POST /oauth2/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{more}"
+        "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+    ).encode()
+
+
+@pytest.mark.parametrize("size", [40, 70_000, MAX_BODY_BYTES])
+def test_a_body_that_comes_in_pieces_is_waited_for(running: Serving, size: int) -> None:
+    """The grant type is at its very end, and so must have been read."""
+    end = b"&grant_type=made_up&client_id=nobody"
+    body = b"p=" + b"x" * (size - len(end) - 2) + end
+    with socket.create_connection(("127.0.0.1", running.port), timeout=20) as connection:
+        connection.sendall(_post(len(body)) + body[:7])
+        assert running.get("/health").status == 200  # time enough for what came to be read
+        for start in range(7, len(body), 50_000):
+            connection.sendall(body[start : start + 50_000])
+        answer = connection.recv(4000)
+    assert b"invalid_client" in answer
+
+
+@pytest.mark.parametrize("form", ["length", "chunked"])
+def test_whoever_hangs_up_in_the_middle_of_a_body_is_no_fault_of_ours(
+    running: Serving, form: str
+) -> None:
+    head = _post(1000)
+    if form == "chunked":
+        head = head.replace(b"Content-Length: 1000", b"Transfer-Encoding: chunked") + b"3e8\r\n"
+    for _ in range(4):  # either worker
+        with socket.create_connection(("127.0.0.1", running.port), timeout=20) as connection:
+            connection.sendall(head + b"grant_type=client_credentials")
+            assert running.get("/health").status == 200
+    running.signal(signal.SIGTERM)
+    assert running.process.wait(timeout=20) == 0
+    assert not running.logged("unexpected_error")
 
 
 def _is_open(port: int) -> bool:
