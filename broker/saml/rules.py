@@ -153,7 +153,7 @@ def confirmed_until(assertion: Element, expected: Expectations) -> float:
     come a second time.
     """
     ends: list[float] = []
-    refusal = refused(Reason.SAML_SUBJECT_CONFIRMATION, "a bearer confirmation", "none")
+    refusal: UpstreamError | None = None
     for confirmation in children(only_subject(assertion), SUBJECT_CONFIRMATION):
         if confirmation.get("Method") != BEARER:
             continue
@@ -162,7 +162,7 @@ def confirmed_until(assertion: Element, expected: Expectations) -> float:
         except UpstreamError as fault:
             refusal = fault
     if not ends:
-        raise refusal
+        raise refusal or _unconfirmed("a bearer confirmation", "none")
     return max(ends) + expected.skew
 
 
