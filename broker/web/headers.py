@@ -43,15 +43,12 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def with_headers(app: Wsgi, sites: Sites, mounts: Mounts) -> Wsgi:
-    """``app`` with the headers that an answer does not have yet."""
+    """``app`` with the headers of every answer, which it leaves to this layer."""
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            present = [name for name, _ in headers]
             more = _MORE[_is_encrypted(sites, environ), _is_cross_origin(mounts, environ)]
-            return start_response(
-                status, [*headers, *[h for h in more if h[0] not in present]], *error
-            )
+            return start_response(status, [*headers, *more], *error)
 
         return app(environ, start)
 

@@ -59,7 +59,7 @@ _SUBMITTING = f"{_OPEN}; script-src {_hash(_SUBMIT)}"
 def _page(
     template: str, lang: Language | None, *, status: int, policy: str, **values: object
 ) -> Response:
-    """The one way out: a page with all its headers, in ``lang`` or the language of the request.
+    """The one way out: a page and the headers of pages, in ``lang`` or the language of the request.
 
     No ``Cross-Origin-Opener-Policy``: it would cut an app that signs in by a pop-up off from it.
     """
@@ -74,9 +74,6 @@ def _page(
             "Cache-Control": "no-store",
             "Content-Language": lang.code,
             "Content-Security-Policy": policy,
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-            "X-Frame-Options": "DENY",
         }
     )
     return response
