@@ -1,7 +1,7 @@
 """``python -m benchmarks``: measure a broker and print the table of RESULTS.md.
 
-Reports server CPU per operation (user and system time of the whole process group) beside the floor measured
-in the same run. It decides nothing: a regression shows as a changed table in the change that caused it.
+Reports server CPU per operation (user and system time of the whole process group) beside the floor, measured
+right before it. It decides nothing: a regression shows as a changed table in the change that caused it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -52,11 +53,21 @@ granian."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What this machine was like in the moment of a measurement: hosts that are shared change by 10 %
+    within minutes. ``empty``: milliseconds for an empty view of bare Flask."""
+
+    floor: floor.Floor
+    empty: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     operation: str
     stores: str
     cpu_ms: float
     per_second: float
+    here: Machine
 
 
 def main() -> None:
@@ -79,18 +90,41 @@ def main() -> None:
             seconds=options.seconds,
         )
         return
-    least = floor.measure()
-    print(f"floor: sign {least.sign:.3f} ms, verify {least.verify:.4f} ms\n", file=sys.stderr)
     print("| Operation | Stores | CPU ms | x floor | converted ms | budget ms | per second |")
     print("|---|---|---|---|---|---|---|")
-    lean = {result.operation: result for result in _measure_bare(options)}
-    empty = lean["empty"].cpu_ms
-    for result in lean.values():
-        print(_row(result, least, empty), flush=True)
-    for stores in ("sqlite", "servers") if options.stores == "both" else (options.stores,):
-        with _environment(stores) as environ:
-            for result in _measure(stores, environ, options):
-                print(_row(result, least, empty), flush=True)
+    machines = []
+    for result in _measure_all(options):
+        machines.append(result.here)
+        print(_row(result), flush=True)
+    _describe(machines)
+
+
+def _measure_all(options: argparse.Namespace) -> Iterator[Measured]:
+    with bare.served(options.workers) as (lean, callers):
+        machine = partial(_machine, lean, callers, options)
+        for operation in ("empty", "refresh", "saml_login"):
+            yield _rounds(operation, "bare Flask", lean, callers, options=options, machine=machine)
+        for stores in ("sqlite", "servers") if options.stores == "both" else (options.stores,):
+            with _environment(stores) as environ:
+                yield from _measure(stores, environ, options, machine)
+
+
+def _machine(
+    lean: ServerProcess, callers: Sequence[object], options: argparse.Namespace
+) -> Machine:
+    ((empty, _),) = _timed("empty", lean, callers, rounds=1, seconds=options.seconds / 2)
+    return Machine(floor=floor.measure(), empty=empty)
+
+
+def _describe(machines: Sequence[Machine]) -> None:
+    signs, empties = [m.floor.sign for m in machines], [m.empty for m in machines]
+    verify = statistics.median(m.floor.verify for m in machines)
+    print(
+        f"floor: sign {statistics.median(signs):.3f} ms ({min(signs):.3f} to {max(signs):.3f}), "
+        f"verify {verify:.4f} ms; an empty view {statistics.median(empties):.3f} ms "
+        f"({min(empties):.3f} to {max(empties):.3f})",
+        file=sys.stderr,
+    )
 
 
 @contextmanager
@@ -107,7 +141,10 @@ def _environment(stores: str) -> Iterator[dict[str, str]]:
 
 
 def _measure(
-    stores: str, environ: dict[str, str], options: argparse.Namespace
+    stores: str,
+    environ: dict[str, str],
+    options: argparse.Namespace,
+    machine: Callable[[], Machine],
 ) -> Iterator[Measured]:
     with tempfile.TemporaryDirectory() as folder, op.served() as provider:
         port, idp = free_port(), Idp()
@@ -121,7 +158,7 @@ def _measure(
             for person in people:
                 person.saml_login()
             for operation in options.operations:
-                yield _rounds(operation, stores, server, people, options)
+                yield _rounds(operation, stores, server, people, options=options, machine=machine)
             for name, latency in stall.measure(port, idp, provider) if options.stall else ():
                 print(f"{stores}: SAML login, {name}: {latency}", file=sys.stderr)
             print(
@@ -130,33 +167,43 @@ def _measure(
             )
 
 
-def _measure_bare(options: argparse.Namespace) -> Iterator[Measured]:
-    """What Flask and the same cryptography cost here, every check left out."""
-    with bare.served(options.workers) as (server, callers):
-        for operation in ("empty", "refresh", "saml_login"):
-            yield _rounds(operation, "bare Flask", server, callers, options)
-
-
 def _rounds(
     operation: str,
     stores: str,
     server: ServerProcess,
     people: Sequence[object],
+    *,
     options: argparse.Namespace,
+    machine: Callable[[], Machine],
 ) -> Measured:
-    _round([getattr(person, operation) for person in people], 0.3)
-    rounds = []
-    for _ in range(options.rounds):
-        start, cpu = time.monotonic(), server.cpu_seconds()
-        count = _round([getattr(person, operation) for person in people], options.seconds)
-        spent, elapsed = server.cpu_seconds() - cpu, time.monotonic() - start
-        rounds.append((spent / count * 1000, count / elapsed))
+    here = machine()
+    rounds = _timed(operation, server, people, rounds=options.rounds, seconds=options.seconds)
     return Measured(
         operation=operation,
         stores=stores,
         cpu_ms=statistics.median(cpu for cpu, _ in rounds),
         per_second=statistics.median(rate for _, rate in rounds),
+        here=here,
     )
+
+
+def _timed(
+    operation: str,
+    server: ServerProcess,
+    people: Sequence[object],
+    *,
+    rounds: int,
+    seconds: float,
+) -> list[tuple[float, float]]:
+    """For each round milliseconds of CPU for one operation, and how many there were in a second."""
+    _round([getattr(person, operation) for person in people], 0.3)
+    found = []
+    for _ in range(rounds):
+        start, cpu = time.monotonic(), server.cpu_seconds()
+        count = _round([getattr(person, operation) for person in people], seconds)
+        spent, elapsed = server.cpu_seconds() - cpu, time.monotonic() - start
+        found.append((spent / count * 1000, count / elapsed))
+    return found
 
 
 def _round(operations: list[Callable[[], None]], seconds: float) -> int:
@@ -174,13 +221,13 @@ def _round(operations: list[Callable[[], None]], seconds: float) -> int:
         return sum(pool.map(repeat, operations))
 
 
-def _row(result: Measured, least: floor.Floor, empty: float) -> str:
+def _row(result: Measured) -> str:
     signatures, verifications = _SIGNATURES.get(result.operation, (0, 0))
-    bound = least.of(signatures=signatures, verifications=verifications)
+    bound = result.here.floor.of(signatures=signatures, verifications=verifications)
     ratio = f"{result.cpu_ms / bound:.1f}" if signatures else "-"
     # Cryptography and the rest do not differ by one factor between two machines.
     there = _BUDGETED_FOR.of(signatures=signatures, verifications=verifications)
-    converted = there + (result.cpu_ms - bound) * _EMPTY_THERE / empty
+    converted = there + (result.cpu_ms - bound) * _EMPTY_THERE / result.here.empty
     return (
         f"| {result.operation} | {result.stores} | {result.cpu_ms:.3f} | {ratio} | {converted:.2f} | "
         f"{_BUDGETS.get(result.operation, '-')} | {result.per_second:.0f} |"
