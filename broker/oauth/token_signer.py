@@ -77,7 +77,7 @@ class TokenSigner:
         return (signed + b"." + _base64url(self._signature(signed))).decode()
 
     def verified(self, token: str) -> Claims | None:
-        """The claims of a token that ``sign`` has made with this key, in every character; None for any
+        """The claims of a token that this key has signed, in compact form to the letter; None for any
         other text."""
         try:
             text = token.encode("ascii")
@@ -103,10 +103,13 @@ class TokenSigner:
         return r.to_bytes(_P256_BYTES) + s.to_bytes(_P256_BYTES)
 
     def _verify(self, signature: bytes, data: bytes) -> None:
-        """Raises ``InvalidSignature``."""
+        """Raises ``InvalidSignature``, also for an ECDSA one that is not r and s at their full length
+        (RFC 7518 3.4): with zeros more or less they would be the same numbers."""
         if isinstance(self._public, rsa.RSAPublicKey):
             self._public.verify(signature, data, _PKCS1, _SHA256)
             return
+        if len(signature) != 2 * _P256_BYTES:
+            raise InvalidSignature
         r, s = signature[:_P256_BYTES], signature[_P256_BYTES:]
         der = encode_dss_signature(int.from_bytes(r), int.from_bytes(s))
         self._public.verify(der, data, _ECDSA)

@@ -159,6 +159,16 @@ def test_a_signature_that_was_cut_refuses(kept: int) -> None:
     assert refused(f"{signed}.{cut}", ours) == "token_not_ours"
 
 
+@pytest.mark.parametrize("zeros", [1, 32, 3000])
+def test_the_same_numbers_at_another_length_are_no_signature(zeros: int) -> None:
+    """RFC 7518 3.4: 64 octets, or the validation has failed."""
+    ours = issuer(algorithm=ES256, prefix="ES256")
+    signed, _, signature = ours.issue(authorized()).access_token.rpartition(".")
+    raw = base64.urlsafe_b64decode(signature + "==")
+    longer = base64.urlsafe_b64encode(raw[:32] + bytes(zeros) + raw[32:]).rstrip(b"=").decode()
+    assert refused(f"{signed}.{longer}", ours) == "token_not_ours"
+
+
 def test_an_access_token_dies_at_its_exp() -> None:
     clock = ManualClock()
     ours = replace(OURS, clock=clock)
