@@ -97,27 +97,30 @@ def form(request: Request) -> Parameters:
 def body(request: Request) -> bytes:
     """The body, all of it, also when it is asked for again.
 
-    Too large a one is 413, whether it says so (Content-Length) or not (chunked), and one that ends too
-    early 400. Werkzeug would cut a chunked one at the limit, and what was cut off might be a repeated
-    parameter.
+    Too large a one is 413, whether it says so (Content-Length) or not (chunked), and one that is shorter
+    than it says 400. Werkzeug would cut a chunked one at the limit, and what was cut off might be a
+    repeated parameter.
     """
-    environ = request.environ
-    if _BODY not in environ:
-        environ[_BODY] = _read(environ, request.content_length)
-    return cast("bytes", environ[_BODY])
-
-
-def _read(environ: WSGIEnvironment, length: int | None) -> bytes:
-    if length is None and not environ.get("wsgi.input_terminated"):
-        return b""  # PEP 3333: without a length nobody could tell where it ends
+    length = request.content_length
     if length is not None and length > MAX_BODY_BYTES:
         raise RequestEntityTooLarge
-    data: bytes = environ["wsgi.input"].read(MAX_BODY_BYTES + 1 if length is None else length)
+    data = _read_once(request.environ, length)
     if len(data) > MAX_BODY_BYTES:
         raise RequestEntityTooLarge
     if length is not None and len(data) < length:
         raise ClientDisconnected
     return data
+
+
+def _read_once(environ: WSGIEnvironment, length: int | None) -> bytes:
+    """As much as ``length`` says, or of one without it a byte more than is taken. A body that is refused
+    is kept as well: whoever asks again, as the page of the refusal does, must not meet the rest of it."""
+    if _BODY not in environ:
+        # PEP 3333: without a length nobody could tell where it ends, unless the server says so.
+        ends = length is not None or environ.get("wsgi.input_terminated")
+        size = MAX_BODY_BYTES + 1 if length is None else length
+        environ[_BODY] = environ["wsgi.input"].read(size) if ends else b""
+    return cast("bytes", environ[_BODY])
 
 
 def parameters(request: Request) -> Parameters:

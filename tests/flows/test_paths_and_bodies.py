@@ -52,6 +52,13 @@ def test_a_chunked_body_without_end_is_refused_not_cut(world: World, path: str) 
     assert chunked(world, path, body).status_code == 413
 
 
+def test_what_is_behind_the_limit_is_not_taken_for_the_body(world: World) -> None:
+    """By the page that says so, which is in the language that the body asks for."""
+    body = b"x" * (MAX_BODY_BYTES + 1) + b"&lang=de"
+    answer = chunked(world, "/saml2/idpresponse", body)
+    assert (answer.status_code, answer.headers["Content-Language"]) == (413, "en")
+
+
 def sent(world: World, body: bytes, **environ: Any) -> TestResponse:
     return world.app.test_client().post(
         "/oauth2/token",
