@@ -119,8 +119,16 @@ def _read_once(environ: WSGIEnvironment, length: int | None) -> bytes:
         # PEP 3333: without a length nobody could tell where it ends, unless the server says so.
         ends = length is not None or environ.get("wsgi.input_terminated")
         size = MAX_BODY_BYTES + 1 if length is None else length
-        environ[_BODY] = environ["wsgi.input"].read(size) if ends else b""
+        environ[_BODY] = _read(environ, size) if ends else b""
     return cast("bytes", environ[_BODY])
+
+
+def _read(environ: WSGIEnvironment, size: int) -> bytes:
+    """400 where the server finds no body to read: chunks that are none, a client that is gone."""
+    try:
+        return cast("bytes", environ["wsgi.input"].read(size))
+    except OSError as error:
+        raise ClientDisconnected from error
 
 
 def parameters(request: Request) -> Parameters:
