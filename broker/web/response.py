@@ -25,6 +25,7 @@ class WholeResponse(Response):
         body = self.get_data()
         if self.status_code in _WITHOUT_BODY:
             body = b""
+            self.headers.pop("Content-Length", None)
         else:
             self.headers["Content-Length"] = str(len(body))
         start_response(self.status, self.headers.to_wsgi_list())

@@ -40,7 +40,7 @@ def test_head_gets_the_headers_alone() -> None:
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_some_never_have_a_body(status: int) -> None:
-    _, headers, body = sent(WholeResponse(status=status))
+    _, headers, body = sent(WholeResponse(b"ab", status))
     assert "Content-Length" not in headers
     assert b"".join(body) == b""
 
