@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jws, jwt
-from joserfc.jwk import KeySet, OctKey
+from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
 
 from broker.model.errors import ErrorCode, OAuthError
 from broker.model.pool import SigningAlgorithm
@@ -157,6 +157,19 @@ def test_a_signature_that_was_cut_refuses(kept: int) -> None:
     raw = base64.urlsafe_b64decode(signature + "==")[:kept]
     cut = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
     assert refused(f"{signed}.{cut}", ours) == "token_not_ours"
+
+
+@pytest.mark.parametrize("algorithm", [RS256, ES256])
+def test_another_header_is_not_ours_though_our_key_signed_it(algorithm: SigningAlgorithm) -> None:
+    """The same members in another order: as long as ours, and as true."""
+    ours = issuer(algorithm=algorithm, prefix=algorithm.value)
+    token = ours.issue(authorized()).access_token
+    other = {name: header(token)[name] for name in ("alg", "kid")}
+    payload = base64.urlsafe_b64decode(token.split(".")[1] + "==")
+    key = (RSAKey if algorithm is RS256 else ECKey).import_key(
+        ours.keys.access_token[0].private_pem
+    )
+    assert refused(jws.serialize_compact(other, payload, key), ours) == "token_not_ours"
 
 
 @pytest.mark.parametrize("zeros", [1, 32, 3000])

@@ -24,6 +24,11 @@ def test_a_body_goes_out_at_once_and_says_how_long_it_is() -> None:
     assert (status, headers["Content-Length"], body) == ("400 BAD REQUEST", "2", [b"ab"])
 
 
+def test_one_without_a_body_says_so() -> None:
+    """Or else a client would wait for one."""
+    assert sent(WholeResponse(status=302))[1]["Content-Length"] == "0"
+
+
 def test_one_that_was_changed_says_how_long_it_is_now() -> None:
     response = WholeResponse(b"ab")
     response.set_data(b"abc")
