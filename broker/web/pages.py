@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.resources import files
 
-from flask import Response, request
+from flask import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from broker.model.pool import ProviderType
-from broker.web.language import Language, language_of
+from broker.web.language import Language
 from broker.web.response import WholeResponse
 
 _TEMPLATES = Environment(
@@ -56,14 +56,11 @@ _SUBMITTING = f"{_OPEN}; script-src {_hash(_SUBMIT)}"
 """For the form that submits itself. A ``javascript:`` address stays dead: it has no hash."""
 
 
-def _page(
-    template: str, lang: Language | None, *, status: int, policy: str, **values: object
-) -> Response:
-    """The one way out: a page and the headers of pages, in ``lang`` or the language of the request.
+def _page(template: str, lang: Language, *, status: int, policy: str, **values: object) -> Response:
+    """The one way out: a page in ``lang``, and the headers of pages.
 
     No ``Cross-Origin-Opener-Policy``: it would cut an app that signs in by a pop-up off from it.
     """
-    lang = lang or language_of(request)
     html = _TEMPLATES.get_template(template).render(lang=lang, text=lang.text, **values)
     # A value that is no Unicode (half of a surrogate pair) must not become an error of ours.
     response = WholeResponse(
@@ -132,9 +129,9 @@ def login_page(
     *,
     application: str,
     choices: Sequence[ProviderChoice],
+    lang: Language,
     email: EmailForm | None = None,
     problem: EmailProblem | None = None,
-    lang: Language | None = None,
     status: int = 200,
 ) -> Response:
     """The ways to sign in to ``application`` (may be empty), in the order given.
@@ -178,9 +175,7 @@ class PageError(StrEnum):
         return others.get(self, "error.start_again")
 
 
-def error_page(
-    kind: PageError, *, status: int, reference: str | None, lang: Language | None = None
-) -> Response:
+def error_page(kind: PageError, *, status: int, reference: str | None, lang: Language) -> Response:
     """What happened, what the person can do, what the developer must change, and the reference."""
     return _page("error.html", lang, status=status, policy=_CLOSED, kind=kind, reference=reference)
 
@@ -195,14 +190,14 @@ class SignedOutNote(StrEnum):
 
 
 def signed_out_page(
-    *, lang: Language | None = None, notes: Collection[SignedOutNote] = (), status: int = 200
+    *, lang: Language, notes: Collection[SignedOutNote] = (), status: int = 200
 ) -> Response:
     """The end of a sign-out that leads nowhere else."""
     return _page("signed_out.html", lang, status=status, policy=_CLOSED, notes=notes)
 
 
 def confirm_sign_out_page(
-    *, action: str, hidden: Mapping[str, str], lang: Language | None = None, status: int = 200
+    *, action: str, hidden: Mapping[str, str], lang: Language, status: int = 200
 ) -> Response:
     """You are still signed in: a request nobody vouches for ends no session without a question.
 
@@ -222,7 +217,7 @@ class Purpose(StrEnum):
 
 
 def form_post_page(
-    url: str, fields: Mapping[str, str], *, purpose: Purpose, lang: Language | None = None
+    url: str, fields: Mapping[str, str], *, purpose: Purpose, lang: Language
 ) -> Response:
     """``fields`` posted to ``url`` by the browser: by script, or by the button.
 
