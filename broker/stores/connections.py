@@ -56,9 +56,9 @@ class Connections(Generic[Lent]):
             kept = self._places.get(timeout=self._patience)
         except Empty:
             raise NoneFreeError(f"no connection came free in {self._patience} s") from None
-        if kept is not None and self._is_good(kept):
-            return kept
         try:
+            if kept is not None and self._is_good(kept):
+                return kept
             if kept is not None:
                 _close(kept)
             return self._connect()

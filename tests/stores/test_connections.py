@@ -122,3 +122,14 @@ def test_closing_leaves_those_that_are_lent_and_all_places(database: Database) -
     assert connections.take().number == 3
     connections.give_back(lent)
     assert connections.take() is lent
+
+
+def test_a_failure_to_look_at_one_costs_no_place(database: Database) -> None:
+    def look(_: Opened) -> bool:
+        raise CannotConnectError
+
+    connections = Connections(database.connect, at_most=1, patience=0.0, is_good=look)
+    connections.give_back(connections.take())
+    with pytest.raises(CannotConnectError):
+        connections.take()
+    assert connections.take().number == 2
