@@ -87,11 +87,12 @@ class Connection:
     def all(self, statement: sa.ClauseElement, /, **parameters: object) -> list[Row]:
         """Every row that ``statement`` selects or returns."""
         compiled = self._statements[statement]
-        cursor = self._cursors.get(statement)
-        if cursor is None:
-            cursor = self._cursors[statement] = self.driver.cursor()
+        cursor = self._cursors.get(statement) or self._new_cursor(statement)
         cursor.execute(compiled.sql, compiled.arrange(parameters))
         return cursor.fetchall() if compiled.has_rows else []
+
+    def _new_cursor(self, statement: sa.ClauseElement) -> Any:
+        return self._cursors.setdefault(statement, self.driver.cursor())
 
     def one(self, statement: sa.ClauseElement, /, **parameters: object) -> Row | None:
         """The first row, for a statement that has at most one."""
@@ -101,11 +102,15 @@ class Connection:
     def each(self, statement: sa.ClauseElement, rows: Iterable[Mapping[str, object]]) -> int:
         """Run ``statement`` for each of ``rows``; how many rows of the table it changed."""
         compiled = self._statements[statement]
-        cursor = self.driver.cursor()
+        cursor = self._cursors.get(statement) or self._new_cursor(statement)
         cursor.executemany(compiled.sql, [compiled.arrange(row) for row in rows])
         return max(0, int(cursor.rowcount))
 
     def close(self) -> None:
+        """Cursors first: SQLite's connection lives on, with its lock, while one of them is in the middle
+        of a statement, and the traceback of what failed there may be kept for long."""
+        for cursor in self._cursors.values():
+            cursor.close()
         self.driver.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 
 from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.model.stored import Kind
-from broker.stores.engine import SqlEngine, make_engine
+from broker.stores.engine import Connection, SqlEngine, make_engine
 from broker.stores.migrate import migrate
 from broker.stores.schema import seen
 from broker.stores.sql_state import SqlState
@@ -22,10 +23,26 @@ from tests.kit.store_backends import empty
 
 POOL = "eu-west-1_one"
 MARKS = sa.select(seen.c.digest)
+INSERT = sa.insert(seen)
+MARK = {"pool_id": POOL, "scope": "scope", "digest": "a", "expires_at": 1}
 
 
 def insert_mark(digest: str) -> str:
     return f"INSERT INTO seen VALUES ('{POOL}', 'scope', '{digest}', 1)"
+
+
+def insert_one(connection: Connection) -> object:
+    return connection.all(INSERT, **MARK)
+
+
+def insert_each(connection: Connection) -> object:
+    return connection.each(INSERT, [MARK])
+
+
+def insert_twice(sql: SqlEngine, again: Callable[[Connection], object]) -> None:
+    with sql.transaction() as connection:
+        insert_one(connection)
+        again(connection)
 
 
 def insert_and_fail(sql: SqlEngine) -> None:
@@ -51,6 +68,16 @@ class TestTransaction:
         with sql.transaction() as connection:
             connection.command(insert_mark("b"))
         assert sql.read(MARKS) == [("b",)]
+
+    @pytest.mark.parametrize("again", [insert_one, insert_each])
+    def test_after_a_statement_failed_others_can_write(
+        self, sql: SqlEngine, again: Callable[[Connection], object]
+    ) -> None:
+        """Even while the traceback is kept, with all that its frames refer to."""
+        with pytest.raises(StoreUnavailableError) as kept:
+            insert_twice(sql, again)
+        sql.write(sa.delete(seen))
+        assert kept.tb is not None
 
 
 def test_threads_share_an_engine(sql: SqlEngine, clock: ManualClock) -> None:
