@@ -9,17 +9,21 @@ from sqlalchemy.dialects.postgresql import insert
 
 from broker.model.stored import SharedDocument
 from broker.stores.digests import digest
-from broker.stores.engine import SqlEngine
+from broker.stores.engine import SqlEngine, large
 from broker.stores.schema import documents
 
-_FIND = select(documents.c.document, documents.c.note).where(
-    documents.c.digest == bindparam("key"), documents.c.noted_at > bindparam("after")
+_FIND = large(
+    select(documents.c.document, documents.c.note).where(
+        documents.c.digest == bindparam("key"), documents.c.noted_at > bindparam("after")
+    )
 )
 _NEW = insert(documents)
-_PUT = _NEW.on_conflict_do_update(
-    index_elements=[documents.c.digest],
-    set_={name: _NEW.excluded[name] for name in ("document", "note", "noted_at")},
-    where=documents.c.noted_at < _NEW.excluded.noted_at,
+_PUT = large(
+    _NEW.on_conflict_do_update(
+        index_elements=[documents.c.digest],
+        set_={name: _NEW.excluded[name] for name in ("document", "note", "noted_at")},
+        where=documents.c.noted_at < _NEW.excluded.noted_at,
+    )
 )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -27,17 +27,28 @@ from broker.stores.schema import users
 
 Row = tuple[Any, ...]
 
+_LARGE = "broker_large"
+
+Statement = TypeVar("Statement", bound=sa.Executable)
+
+
+def large(statement: Statement) -> Statement:
+    """Mark a statement that carries megabytes: no connection keeps a cursor for it, since psycopg's
+    holds the parameters and rows of its last execution, which are twice as large on the wire."""
+    return statement.execution_options(**{_LARGE: True})
+
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
     """A statement as a driver wants it: SQL, the constants it was written with, the order of its
-    parameters where the driver takes them by position, and whether there are rows to fetch (psycopg
-    describes every column to answer that)."""
+    parameters where the driver takes them by position, whether there are rows to fetch (psycopg
+    describes every column to answer that), and whether it is ``large``."""
 
     sql: str
     constants: Mapping[str, object]
     order: tuple[str, ...] | None
     has_rows: bool
+    is_large: bool
 
     def arrange(self, parameters: Mapping[str, object]) -> Any:
         values = {**self.constants, **parameters} if self.constants else parameters
@@ -64,6 +75,8 @@ class Statements:
             constants=constants,
             order=None if order is None else tuple(order),
             has_rows=_has_rows(statement),
+            is_large=isinstance(statement, sa.Executable)
+            and _LARGE in statement.get_execution_options(),
         )
 
 
@@ -89,6 +102,8 @@ class Connection:
         compiled = self._statements[statement]
         cursor = self._cursors.get(statement) or self._new_cursor(statement)
         cursor.execute(compiled.sql, compiled.arrange(parameters))
+        if compiled.is_large:
+            del self._cursors[statement]
         return cursor.fetchall() if compiled.has_rows else []
 
     def _new_cursor(self, statement: sa.ClauseElement) -> Any:

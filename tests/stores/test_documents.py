@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+
+import psycopg
 import pytest
 
 from broker.model.stored import SharedDocument
@@ -40,3 +43,18 @@ def test_a_later_one_takes_its_place_and_an_earlier_one_does_not(documents: SqlD
     for late_comer in (10, 20):
         documents.put("a", ONE, at=late_comer)
     assert documents.find("a", after=0) == TWO
+
+
+def cursors() -> set[int]:
+    return {id(each) for each in gc.get_objects() if type(each) is psycopg.Cursor}
+
+
+def test_no_cursor_stays_behind_with_a_document(postgresql: SqlEngine) -> None:
+    """psycopg's holds what it was given and what it read, and a document may have 64 MB."""
+    postgresql.dispose()  # other tests have left cursors
+    postgresql.ping()
+    before = cursors()
+    documents = SqlDocuments(postgresql)
+    documents.put("a", ONE, at=10)
+    documents.find("a", after=0)
+    assert cursors() <= before
