@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from contextlib import suppress
 
 
 def processor_of(worker: int, *, workers: int, usable: Collection[int]) -> int | None:
@@ -26,6 +27,7 @@ def settle(worker: int, *, workers: int) -> None:
     """Keep this process, and the threads it will start, on its processor. Linux alone offers that."""
     if not hasattr(os, "sched_setaffinity"):
         return
-    processor = processor_of(worker, workers=workers, usable=os.sched_getaffinity(0))
-    if processor is not None:
-        os.sched_setaffinity(0, {processor})
+    with suppress(OSError):  # a sandbox forbids it, or the processor has just been taken away
+        processor = processor_of(worker, workers=workers, usable=os.sched_getaffinity(0))
+        if processor is not None:
+            os.sched_setaffinity(0, {processor})

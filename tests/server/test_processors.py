@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.processors import processor_of
+from broker.processors import processor_of, settle
 from tests.kit.servers import free_port, wait_until
 from tests.kit.serving import Serving, serving
 from tests.server.test_serve import document
@@ -28,6 +28,32 @@ def test_each_processor_gets_equally_many() -> None:
 def test_otherwise_they_move_about(workers: int, processors: int) -> None:
     usable = range(processors)
     assert {processor_of(n, workers=workers, usable=usable) for n in range(workers)} == {None}
+
+
+@pytest.mark.parametrize("refused", ["sched_getaffinity", "sched_setaffinity"])
+def test_a_worker_starts_where_it_may_not_choose(
+    monkeypatch: pytest.MonkeyPatch, usable: list[int], refused: str
+) -> None:
+    """A sandbox may forbid the system calls. A worker that ended would be started again for ever."""
+    asked = []
+
+    def refuse(*arguments: object) -> None:
+        asked.append(arguments)
+        raise PermissionError
+
+    with monkeypatch.context() as sandbox:
+        sandbox.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+        sandbox.setattr(os, refused, refuse)
+        settle(0, workers=2)
+    assert asked
+    assert os.sched_getaffinity(0) == set(usable)
+
+
+def test_a_worker_starts_where_nobody_may_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other systems than Linux."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.delattr(os, "sched_setaffinity", raising=False)
+    settle(0, workers=2)
 
 
 @pytest.fixture
