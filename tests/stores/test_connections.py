@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from queue import Empty, SimpleQueue
+from threading import Event
 
 import pytest
 
+from broker.stores import connections as module
 from broker.stores.connections import Connections, NoneFreeError
+from tests.kit.servers import PATIENCE
 
 
 class Opened:
@@ -70,6 +75,53 @@ def test_no_more_than_there_are_places(database: Database) -> None:
 def test_whoever_comes_back_makes_room(database: Database) -> None:
     connections = two_of(database)
     first, _ = connections.take(), connections.take()
+    connections.give_back(first)
+    assert connections.take() is first
+
+
+def test_one_that_comes_back_goes_to_whoever_waits(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not to who comes by before the waiting thread has been woken up."""
+    is_waiting = Event()
+
+    class Turn(SimpleQueue[Opened | None]):
+        def get(self, block: bool = True, timeout: float | None = None) -> Opened | None:
+            is_waiting.set()
+            return super().get(block, PATIENCE)
+
+    monkeypatch.setattr(module, "SimpleQueue", Turn)
+    connections = Connections(database.connect, at_most=1, patience=0.001)
+    first = connections.take()
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(connections.take)
+        assert is_waiting.wait(PATIENCE)
+        connections.give_back(first)
+        monkeypatch.undo()
+        with pytest.raises(NoneFreeError):
+            connections.take()
+        assert waiting.result() is first
+
+
+def test_what_comes_back_in_the_last_moment_is_not_lost(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Turn(SimpleQueue[Opened | None]):
+        def get(self, block: bool = True, timeout: float | None = None) -> Opened | None:
+            connections.give_back(first)
+            raise Empty
+
+    monkeypatch.setattr(module, "SimpleQueue", Turn)
+    connections = Connections(database.connect, at_most=1, patience=0.0)
+    first = connections.take()
+    assert connections.take() is first
+
+
+def test_whoever_gave_up_is_not_given_one(database: Database) -> None:
+    connections = Connections(database.connect, at_most=1, patience=0.0)
+    first = connections.take()
+    with pytest.raises(NoneFreeError):
+        connections.take()
     connections.give_back(first)
     assert connections.take() is first
 
