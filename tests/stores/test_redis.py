@@ -108,6 +108,20 @@ def test_a_refusing_server_fails_closed(
     assert client.keys("*") == []
 
 
+def test_a_refusal_costs_no_connection(state: RedisState, client: redis.Redis) -> None:
+    """It is an answer like any other. More of them than there are places for connections."""
+    state.single_use.put(POOL, Kind.CODE, "key", b"value", lifetime=300)
+    (key,) = client.keys("*")
+    client.delete(key)
+    client.rpush(key, "a list, which GETDEL refuses")
+    before = client.info("stats")["total_connections_received"]
+    for _ in range(40):
+        with pytest.raises(StoreUnavailableError, match="wrong kind"):
+            state.single_use.take(POOL, Kind.CODE, "key")
+    state.ping()
+    assert client.info("stats")["total_connections_received"] == before
+
+
 @pytest.mark.parametrize("url", ["nonsense", "redis://localhost:port/0"])
 def test_an_url_that_is_none_is_a_fault_of_the_configuration(url: str, clock: ManualClock) -> None:
     with pytest.raises(ConfigurationError, match="Redis URL"):
