@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from broker import wiring
 from broker.model.errors import ConfigurationError
 from broker.settings import Settings
+from broker.stores import redis_client
 from broker.stores.engine import make_engine
 from broker.stores.keys import FileKeyStore, KeyFault
 from broker.stores.migrate import migrate
@@ -41,6 +42,7 @@ def install(settings: Settings, before: Installation | None = None) -> Installat
     faults = list(map(str, keys.read(pools)))
     if before is not None:
         faults += saml_documents.faults(pools, documents, before.documents)
+    faults += redis_faults(settings)
     if faults:
         raise ConfigurationError(tuple(faults))
     prepare_database(settings)
@@ -65,6 +67,17 @@ def prepare_database(settings: Settings) -> None:
         migrate(engine)
     finally:
         engine.dispose()
+
+
+def redis_faults(settings: Settings) -> Iterable[str]:
+    """Of the URL alone, which every worker would find out by failing. Nothing is asked of Redis."""
+    if settings.redis_url is None:
+        return ()
+    try:
+        redis_client.connect(settings.redis_url)
+    except ConfigurationError as error:
+        return error.faults
+    return ()
 
 
 def key_faults(settings: Settings) -> Iterable[KeyFault]:

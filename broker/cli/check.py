@@ -30,7 +30,7 @@ def check(*, config: Path, offline: bool) -> None:
     """
     with explained(config):
         loaded = load(config)
-        remarks = [*_of_keys(loaded), *([] if offline else _remarks(loaded))]
+        remarks = [*_of_redis(loaded), *_of_keys(loaded), *([] if offline else _remarks(loaded))]
     for warning in loaded.warnings:
         click.echo(f"warning  {warning}")
     for place, remark in remarks:
@@ -42,6 +42,16 @@ def check(*, config: Path, offline: bool) -> None:
         f"{len(loaded.warnings) + weights['warning']} warning(s)."
     )
     sys.exit(1 if faults else 0)
+
+
+def _of_redis(loaded: Settings) -> Iterator[tuple[str, Remark]]:
+    """Of its URL, not of what answers there: who checks may sit elsewhere."""
+    from broker import installation
+    from broker.upstream.saml_lint import Remark, Weight
+
+    for fault in installation.redis_faults(loaded):
+        place, _, text = fault.partition(": ")
+        yield place, Remark(text=text, weight=Weight.FAULT)
 
 
 def _of_keys(loaded: Settings) -> Iterator[tuple[str, Remark]]:

@@ -124,9 +124,11 @@ class Connection:
     def close(self) -> None:
         """Cursors first: SQLite's connection lives on, with its lock, while one of them is in the middle
         of a statement, and the traceback of what failed there may be kept for long."""
-        for cursor in self._cursors.values():
-            cursor.close()
-        self.driver.close()
+        try:
+            for cursor in self._cursors.values():
+                cursor.close()
+        finally:
+            self.driver.close()
 
 
 class _Loan:

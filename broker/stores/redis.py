@@ -4,36 +4,26 @@ One server, or one with replicas (no Cluster: a person's sessions are found thro
 keeps what it is given: ``maxmemory-policy noeviction``, and ``appendonly yes`` so that a restart
 does not forget which assertions were seen.
 
-Nothing is ever tried twice: when a reply is lost on the way, a second GETDEL or SET NX would say
-that a good login never was, or is a replay. The expiry that counts stands before the value and is
+Nothing is ever tried twice (``redis_client.py``). The expiry that counts stands before the value and is
 compared with the injected clock; the server's own expiry removes garbage.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import sha1
-from typing import Any, cast
+from typing import cast
 
 from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
-from redis.retry import Retry
 
-from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.model.login import LoginSession
 from broker.model.stored import Entry, Kind, Spent
 from broker.ports import Clock
-from broker.stores.connections import Connections, NoneFreeError
 from broker.stores.digests import digest
+from broker.stores.redis_client import RedisClient, Script, connect
 from broker.stores.session_codec import decode_session, encode_session, person_of
 
-ANSWER_SECONDS = 0.5
 GARBAGE_SECONDS = 60
 """How much longer the server keeps a value than its expiry says: clocks differ."""
-
-_CONNECTIONS = 32
-"""Of a process: more than it has threads that answer requests, as a rule."""
 
 _DIGITS = 13
 """Expiries are epoch milliseconds of this many digits, until the year 2286."""
@@ -45,83 +35,6 @@ def _milliseconds(moment: float) -> bytes:
 
 def _expired(framed: bytes, now: float) -> bool:
     return int(framed[:_DIGITS]) <= now * 1000
-
-
-class Script:
-    """Lua that Redis runs as one step, known to it by its hash after the first time."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.sha = sha1(source.encode(), usedforsecurity=False).hexdigest()
-
-
-class _Line:
-    """One connection. redis-py opens it, and reads and writes the protocol; what its ``Redis`` does
-    around that (retries, telemetry, answers in the types of Python) costs more than the question."""
-
-    def __init__(self, redis: Redis) -> None:
-        pool = redis.connection_pool
-        self._connection = pool.connection_class(**pool.connection_kwargs)
-        self._connection.connect()
-
-    def ask(self, *words: str | bytes | int) -> Any:
-        """The answer as it came. Raises ``RedisError``; after any but a ``ResponseError``, which is an
-        answer too, nobody knows what the next one would belong to."""
-        self._connection.send_command(*words)
-        return self._connection.read_response()
-
-    def is_quiet(self) -> bool:
-        """An idle connection has nothing to say; otherwise it was closed, or is out of step."""
-        try:
-            return not self._connection.can_read()
-        except (RedisError, OSError):
-            return False
-
-    def close(self) -> None:
-        self._connection.disconnect()
-
-
-class RedisClient:
-    """The connections, and the one place where errors become ``StoreUnavailableError``."""
-
-    def __init__(self, redis: Redis) -> None:
-        self._lines = Connections(
-            lambda: _Line(redis),
-            at_most=_CONNECTIONS,
-            patience=ANSWER_SECONDS,
-            is_good=_Line.is_quiet,
-        )
-
-    def command(self, *words: str | bytes | int) -> Any:
-        try:
-            return self._ask(*words)
-        except (RedisError, OSError, NoneFreeError) as error:
-            raise StoreUnavailableError(f"redis: {error}") from error
-
-    def run(self, script: Script, keys: tuple[str, ...], *arguments: str | bytes | int) -> Any:
-        try:
-            try:
-                return self._ask("EVALSHA", script.sha, len(keys), *keys, *arguments)
-            except NoScriptError:  # nothing ran: a new or restarted server
-                return self._ask("EVAL", script.source, len(keys), *keys, *arguments)
-        except (RedisError, OSError, NoneFreeError) as error:
-            raise StoreUnavailableError(f"redis: {error}") from error
-
-    def _ask(self, *words: str | bytes | int) -> Any:
-        line = self._lines.take()
-        try:
-            answer = line.ask(*words)
-        except ResponseError:
-            self._lines.give_back(line)
-            raise
-        except BaseException:
-            self._lines.discard(line)
-            raise
-        self._lines.give_back(line)
-        return answer
-
-    def close(self) -> None:
-        self._lines.close()
 
 
 def _time_to_live(lifetime: float) -> int:
@@ -279,22 +192,6 @@ class RedisSessions:
 
 def _index(pool_id: str, provider: str, subject: str) -> str:
     return f"broker:person:{pool_id}:{person_of(provider, subject)}"
-
-
-def connect(url: str) -> Redis:
-    """A client that answers or fails within ``ANSWER_SECONDS``, and asks once."""
-    try:
-        return Redis.from_url(
-            url,
-            protocol=2,
-            retry=Retry(NoBackoff(), 0),
-            retry_on_timeout=False,
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
-            health_check_interval=0,
-        )
-    except ValueError as error:
-        raise ConfigurationError((f"Redis URL: {error}",)) from error
 
 
 class RedisState:

@@ -321,3 +321,15 @@ def test_a_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
 def test_offline_looks_at_the_file_alone(check: Callable[..., Result]) -> None:
     result = check("--offline", details={"MetadataFile": "<nonsense"})
     assert result.exit_code == 0
+
+
+def test_a_redis_url_is_looked_at_and_nothing_asked(
+    check: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKER_REDIS_URL", "redis://:a-password@nowhere.example/0")
+    assert check().exit_code == 0
+    monkeypatch.setenv("BROKER_REDIS_URL", "redis://:a-password@nowhere.example/0?socket_timeout=9")
+    result = check()
+    assert result.exit_code == 1
+    assert "fault    BROKER_REDIS_URL: socket_timeout is not for the URL to say" in result.output
+    assert "a-password" not in result.output

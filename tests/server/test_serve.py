@@ -339,6 +339,14 @@ def test_a_database_that_is_none(tmp_path: Path) -> None:
     assert "does not answer" not in said
 
 
+def test_a_redis_option_that_there_is_not(tmp_path: Path) -> None:
+    """Each worker would end by it, and be replaced by the next."""
+    said = refused_start(tmp_path, BROKER_REDIS_URL="redis://:a-password@localhost/0?foo=1")
+    assert "fault    BROKER_REDIS_URL: an option that there is not" in said
+    assert "'foo'" in said
+    assert "a-password" not in said
+
+
 def test_a_database_that_is_away_at_a_reload_changes_nothing(running: Serving) -> None:
     database = running.config.parent / "var" / "broker.db"
     database.rename(database.with_suffix(".away"))

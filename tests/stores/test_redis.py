@@ -122,7 +122,35 @@ def test_a_refusal_costs_no_connection(state: RedisState, client: redis.Redis) -
     assert client.info("stats")["total_connections_received"] == before
 
 
-@pytest.mark.parametrize("url", ["nonsense", "redis://localhost:port/0"])
-def test_an_url_that_is_none_is_a_fault_of_the_configuration(url: str, clock: ManualClock) -> None:
-    with pytest.raises(ConfigurationError, match="Redis URL"):
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("nonsense", "must specify"),
+        ("redis://localhost:port/0", "port"),
+        ("redis://localhost/0?foo=1", "'foo'"),
+        ("redis://localhost/0?timeout=5", "'timeout'"),
+        ("redis://localhost/0?ssl_cert_reqs=none", "'ssl_cert_reqs'"),  # which is of rediss://
+        ("redis://localhost/0?decode_responses=true", "decode_responses is not for"),
+        ("redis://localhost/0?socket_timeout=60", "socket_timeout is not for"),
+        ("redis://localhost/0?retry_on_timeout=yes", "retry_on_timeout is not for"),
+        ("redis://localhost/0?protocol=3", "protocol is not for"),
+    ],
+)
+def test_a_wrong_url_is_a_fault_of_the_configuration(
+    url: str, problem: str, clock: ManualClock
+) -> None:
+    with pytest.raises(ConfigurationError, match=problem) as raised:
         RedisState(url, clock=clock)
+    assert raised.value.faults[0].startswith("BROKER_REDIS_URL: ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rediss://user:secret@localhost:6380/2?ssl_cert_reqs=none&ssl_ca_certs=/ca.pem",
+        "unix:///run/redis.sock?db=1",
+        "redis://localhost?client_name=broker",
+    ],
+)
+def test_an_url_may_say_where_and_as_whom(url: str, clock: ManualClock) -> None:
+    RedisState(url, clock=clock)
