@@ -27,6 +27,7 @@ from broker.saml.xml import (
     ids_are_unique,
     local_name,
     name,
+    namespaces_are_absolute,
     only_child,
     plain_text,
     reparse,
@@ -95,6 +96,8 @@ def _verified_bytes(element: Element, keys: Sequence[PublicKey], *, allow_sha1: 
         allow_sha1=allow_sha1,
     )
     _refers_to(element, reference)
+    if not namespaces_are_absolute(element):
+        raise SignatureError("absolute namespace URIs in the document", "a relative one")
     transforms, digest_method, digest_value = elements(reference)
     prefixes = _transform_prefixes(transforms)
     content = canonical(_without(element, signature), prefixes)

@@ -204,6 +204,14 @@ def ids_are_unique(element: Element) -> bool:
     return True
 
 
+def namespaces_are_absolute(element: Element) -> bool:
+    """Whether no namespace of the whole document is a relative URI: one that has such has no canonical
+    form (Canonical XML 1.0 1.3). libxml2 looks at what is in the scope of the element alone."""
+    root = element.getroottree().getroot()
+    declared = (uri for _, (_, uri) in etree.iterwalk(root, events=("start-ns",)))
+    return all(_ABSOLUTE.match(uri) for uri in declared if uri)
+
+
 _PARSER = etree.XMLParser(
     resolve_entities=False,
     load_dtd=False,
@@ -222,6 +230,8 @@ _PARSER = etree.XMLParser(
 _DTD = re.compile(rb"(?>[\s\xef\xbb\xbf]+|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
 
 _NO_CHARACTER = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+"""RFC 3986 3.1."""
 _WORD = re.compile(r"[^ \t\r\n]+")
 _IDS = ("ID", "Id", "{http://www.w3.org/XML/1998/namespace}id")
 _TOO_DEEP = etree.XPath(f"boolean({'/*' * (MAX_DEPTH + 1)})")

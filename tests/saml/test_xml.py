@@ -193,6 +193,30 @@ def test_what_has_no_canonical_form_refuses() -> None:
         xml.canonical(xml.parse(b'<n:a xmlns:n="1"/>'))
 
 
+@pytest.mark.parametrize(
+    ("document", "is_absolute"),
+    [
+        (b'<a><b xmlns="urn:b"/><c/></a>', True),
+        (b'<a xmlns="x:y"><b xmlns=""/></a>', True),
+        (b'<a><b/><c xmlns:n="http&#58;//n"/></a>', True),
+        (b'<a><b/><c xmlns:n="n"/></a>', False),
+        (b'<a xmlns="//n"><b/></a>', False),
+        (b'<a><b/><c xmlns:n="a/b:c"/></a>', False),
+        (b'<a><b/><c xmlns:n="&#110;"/></a>', False),
+    ],
+)
+def test_namespaces_are_absolute_in_the_whole_document(document: bytes, is_absolute: bool) -> None:
+    """libxml2's canonical form of the whole document exists in the same cases."""
+    root = xml.parse(document)
+    assert xml.namespaces_are_absolute(root[0]) is is_absolute
+    try:
+        xml.canonical(root)
+    except xml.XmlError:
+        assert not is_absolute
+    else:
+        assert is_absolute
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_tree_or_refused(data: bytes) -> None:
     for document in (data, b"<a>" + data + b"</a>"):

@@ -267,6 +267,14 @@ def relative_namespace_outside_the_signature(scene: Scene) -> str:
     return _encode(text.replace("<samlp:Response ", '<samlp:Response xmlns:r="1" ', 1))
 
 
+@CASES("Canonical XML 1.0 1.3", Reason.SAML_ASSERTION_SIGNATURE)
+def relative_namespace_beside_the_signature(scene: Scene) -> str:
+    """A relative namespace where the assertion does not reach: on the Signature of the Response, which
+    is none any more. A document with one has no canonical form, though the assertion's can be written."""
+    text = _text(scene.idp.document(scene.request, name_id=VICTIM, sign="both"))
+    return _encode(text.replace(f'xmlns:ds="{DSIG}"', 'xmlns:ds="evil//x"', 1))
+
+
 @CASES("CVE-2025-66568", Reason.SAML_ASSERTION_SIGNATURE)
 def digest_of_nothing(scene: Scene) -> etree._Element:
     """An assertion whose canonical form is an error, over a Signature moved from a genuine one."""
