@@ -28,9 +28,14 @@ def expired(
     table: sa.Table, name: sa.Column[str], *late: sa.ColumnElement[bool]
 ) -> sa.ClauseElement:
     """What removes some of the rows of ``table`` that are ``late``, found by their ``name``, in which
-    no two of them need to differ."""
+    no two of them need to differ.
+
+    A common table expression, which is evaluated once. PostgreSQL may evaluate a subquery for each row of
+    the table, and that would find others each time, as those it has locked are passed over.
+    """
     some = select(name).where(*late).limit(bindparam("at_most")).with_for_update(skip_locked=True)
-    return delete(table).where(*late, name.in_(some)).returning(table.c.pool_id)
+    found = some.cte("found")
+    return delete(table).where(*late, name.in_(select(found.c[0]))).returning(table.c.pool_id)
 
 
 class Sweeper:

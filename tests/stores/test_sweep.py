@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
 
 import pytest
 import sqlalchemy as sa
 
 from broker.model.stored import Kind
 from broker.stores import sweeper
-from broker.stores.engine import SqlEngine
+from broker.stores.engine import SqlEngine, make_engine
+from broker.stores.migrate import migrate
 from broker.stores.schema import seen, single_use
 from broker.stores.sql_state import SqlState
 from tests.kit.clock import ManualClock
@@ -65,6 +67,22 @@ def test_one_run_has_an_end(
     monkeypatch.setattr(sweeper, "BATCHES", 3)
     fill(sql, clock, 50)
     assert [state.sweep(), state.sweep(), state.sweep()] == [30, 20, 0]
+
+
+def test_it_has_one_however_postgresql_goes_about_it(
+    postgresql_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a nested loop, which it takes when it thinks that there is next to nothing in the table."""
+    other_ways = ("hashjoin", "mergejoin", "hashagg", "sort", "material")
+    plan = "".join(f" -c enable_{way}=off" for way in other_ways)
+    sql = make_engine(f"{postgresql_url}?{urlencode({'options': plan.strip()})}")
+    migrate(sql)
+    state = SqlState(sql, clock=clock)
+    monkeypatch.setattr(sweeper, "BATCH", 10)
+    monkeypatch.setattr(sweeper, "BATCHES", 1)
+    fill(sql, clock, 50)
+    assert [state.sweep() for _ in range(6)] == [10, 10, 10, 10, 10, 0]
+    state.close()
 
 
 def test_several_workers_may_sweep_at_once(
