@@ -1,7 +1,7 @@
 """``python -m benchmarks``: measure a broker and print the table of RESULTS.md.
 
-Reports server CPU per operation (user and system time of the whole process group) beside the floor, measured
-right before it. It decides nothing: a regression shows as a changed table in the change that caused it.
+Reports server CPU per operation (user and system time of the whole process group) beside the floor of
+the same run. It decides nothing: a regression shows as a changed table in the change that caused it.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ granian."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What this machine was like in the moment of a measurement: hosts that are shared change by 10 %
-    within minutes. ``empty``: milliseconds for an empty view of bare Flask."""
+    """What this machine is like: looked at before each measurement, since hosts that are shared change by
+    10 % within minutes, and taken together. ``empty``: milliseconds for an empty view of bare Flask."""
 
     floor: floor.Floor
     empty: float
@@ -90,13 +90,15 @@ def main() -> None:
             seconds=options.seconds,
         )
         return
+    results = []
+    for result in _measure_all(options):
+        results.append(result)
+        print(f"{result.stores}: {result.operation} {result.cpu_ms:.3f} ms", file=sys.stderr)
+    here = _described([result.here for result in results])
     print("| Operation | Stores | CPU ms | x floor | converted ms | budget ms | per second |")
     print("|---|---|---|---|---|---|---|")
-    machines = []
-    for result in _measure_all(options):
-        machines.append(result.here)
-        print(_row(result), flush=True)
-    _describe(machines)
+    for result in results:
+        print(_row(result, here))
 
 
 def _measure_all(options: argparse.Namespace) -> Iterator[Measured]:
@@ -116,14 +118,21 @@ def _machine(
     return Machine(floor=floor.measure(), empty=empty)
 
 
-def _describe(machines: Sequence[Machine]) -> None:
-    signs, empties = [m.floor.sign for m in machines], [m.empty for m in machines]
-    verify = statistics.median(m.floor.verify for m in machines)
-    print(
-        f"floor: sign {statistics.median(signs):.3f} ms ({min(signs):.3f} to {max(signs):.3f}), "
-        f"verify {verify:.4f} ms; an empty view {statistics.median(empties):.3f} ms "
-        f"({min(empties):.3f} to {max(empties):.3f})",
-        file=sys.stderr,
+def _described(looks: Sequence[Machine]) -> Machine:
+    """The medians of all looks, said on standard error with how far apart they were."""
+
+    def median(name: str, values: list[float]) -> float:
+        middle = statistics.median(values)
+        spread = f"{min(values):.4f} to {max(values):.4f}"
+        print(f"{name}: {middle:.4f} ms ({spread})", file=sys.stderr)
+        return middle
+
+    return Machine(
+        floor=floor.Floor(
+            sign=median("floor, signature", [look.floor.sign for look in looks]),
+            verify=median("floor, verification", [look.floor.verify for look in looks]),
+        ),
+        empty=median("empty view", [look.empty for look in looks]),
     )
 
 
@@ -221,13 +230,13 @@ def _round(operations: list[Callable[[], None]], seconds: float) -> int:
         return sum(pool.map(repeat, operations))
 
 
-def _row(result: Measured) -> str:
+def _row(result: Measured, here: Machine) -> str:
     signatures, verifications = _SIGNATURES.get(result.operation, (0, 0))
-    bound = result.here.floor.of(signatures=signatures, verifications=verifications)
+    bound = here.floor.of(signatures=signatures, verifications=verifications)
     ratio = f"{result.cpu_ms / bound:.1f}" if signatures else "-"
     # Cryptography and the rest do not differ by one factor between two machines.
     there = _BUDGETED_FOR.of(signatures=signatures, verifications=verifications)
-    converted = there + (result.cpu_ms - bound) * _EMPTY_THERE / result.here.empty
+    converted = there + (result.cpu_ms - bound) * _EMPTY_THERE / here.empty
     return (
         f"| {result.operation} | {result.stores} | {result.cpu_ms:.3f} | {ratio} | {converted:.2f} | "
         f"{_BUDGETS.get(result.operation, '-')} | {result.per_second:.0f} |"

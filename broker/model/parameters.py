@@ -57,6 +57,8 @@ class Parameters:
 
     def first_repeated(self, names: Iterable[str]) -> str | None:
         """One of ``names`` that was sent more than once, or None."""
+        if not self.repeated:
+            return None
         return next((name for name in names if name in self.repeated), None)
 
     def encoded(self, **changes: str | None) -> str:

@@ -110,14 +110,13 @@ def refuse_repeated(params: Parameters, names: tuple[str, ...]) -> None:
 
 def refuse_other_encodings(params: Parameters, names: tuple[str, ...]) -> None:
     """RFC 6749 appendix B: values are UTF-8. Other bytes could be neither stored nor signed."""
-    for name in names:
-        value = params.get(name)
-        if value is not None and not value.isascii() and not _is_unicode(value):
+    for name, value in params.values.items():
+        if not value.isascii() and name in names and not _is_unicode(value):
             raise _invalid(f"The parameter {name} is not UTF-8.", RequestReason.PARAMETER_ENCODING)
 
 
 def refuse_too_much(params: Parameters, names: tuple[str, ...]) -> None:
-    if sum(len(params.get(name) or "") for name in names) > MAX_CHARACTERS:
+    if sum(len(value) for name, value in params.values.items() if name in names) > MAX_CHARACTERS:
         raise _invalid(
             f"The parameters have more than {MAX_CHARACTERS} characters together.",
             RequestReason.REQUEST_TOO_LONG,

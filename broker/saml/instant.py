@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,18})?(?:Z|[+-][0-9]{2}:[0-9]{2})?"
@@ -16,6 +17,7 @@ _DURATION = re.compile(
 _SECONDS = (365 * 86400, 30 * 86400, 86400, 3600, 60, 1)
 
 
+@lru_cache(256)  # a message names the same few moments again and again
 def read_instant(text: str) -> float:
     """``xs:dateTime`` to epoch seconds; without a zone it is UTC (SAML core 1.3.3).
 
