@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from broker.model.errors import StoreUnavailableError
 
+_encode = json.JSONEncoder(default=str, ensure_ascii=False).encode
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -59,7 +60,7 @@ class JsonFormatter(logging.Formatter):
             line["fault"] = fault
         elif record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return _encode(line)
 
 
 class TextFormatter(logging.Formatter):
