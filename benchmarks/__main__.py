@@ -45,19 +45,8 @@ _BUDGETS = {
 }
 
 
-_BUDGETED_FOR = floor.Floor(sign=0.235, verify=0.014)
-_EMPTY_THERE = 0.04
-"""Milliseconds on the machine that the budgets were written for: RSA-2048, and an empty Flask view, without a
-server around it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """What this machine is like: looked at before each measurement, since hosts that are shared change by
-    10 % within minutes, and taken together. ``empty``: milliseconds for an empty view of Flask."""
-
-    floor: floor.Floor
-    empty: float
+_SIGNATURE_THERE = 0.235
+"""Milliseconds for a signature of RSA-2048 on the machine that the budgets were written for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +55,7 @@ class Measured:
     stores: str
     cpu_ms: float
     per_second: float
-    here: Machine
+    here: floor.Floor
 
 
 def main() -> None:
@@ -109,12 +98,9 @@ def _measure_all(options: argparse.Namespace) -> Iterator[Measured]:
                 yield from _measure(stores, environ, options)
 
 
-def _machine() -> Machine:
-    return Machine(floor=floor.measure(), empty=floor.empty_view())
-
-
-def _described(looks: Sequence[Machine]) -> Machine:
-    """The medians of all looks, said on standard error with how far apart they were."""
+def _described(looks: Sequence[floor.Floor]) -> floor.Floor:
+    """The medians of all looks, said on standard error with how far apart they were: hosts that are shared
+    change by 10 % within minutes."""
 
     def median(name: str, values: list[float]) -> float:
         middle = statistics.median(values)
@@ -122,12 +108,9 @@ def _described(looks: Sequence[Machine]) -> Machine:
         print(f"{name}: {middle:.4f} ms ({spread})", file=sys.stderr)
         return middle
 
-    return Machine(
-        floor=floor.Floor(
-            sign=median("floor, signature", [look.floor.sign for look in looks]),
-            verify=median("floor, verification", [look.floor.verify for look in looks]),
-        ),
-        empty=median("empty view", [look.empty for look in looks]),
+    return floor.Floor(
+        sign=median("floor, signature", [look.sign for look in looks]),
+        verify=median("floor, verification", [look.verify for look in looks]),
     )
 
 
@@ -178,7 +161,7 @@ def _rounds(
     *,
     options: argparse.Namespace,
 ) -> Measured:
-    here = _machine()
+    here = floor.measure()
     rounds = _timed(operation, server, people, rounds=options.rounds, seconds=options.seconds)
     return Measured(
         operation=operation,
@@ -223,13 +206,11 @@ def _round(operations: list[Callable[[], None]], seconds: float) -> int:
         return sum(pool.map(repeat, operations))
 
 
-def _row(result: Measured, here: Machine) -> str:
+def _row(result: Measured, here: floor.Floor) -> str:
     signatures, verifications = _SIGNATURES.get(result.operation, (0, 0))
-    bound = here.floor.of(signatures=signatures, verifications=verifications)
+    bound = here.of(signatures=signatures, verifications=verifications)
     ratio = f"{result.cpu_ms / bound:.1f}" if signatures else "-"
-    # Cryptography and the rest do not differ by one factor between two machines.
-    there = _BUDGETED_FOR.of(signatures=signatures, verifications=verifications)
-    converted = there + (result.cpu_ms - bound) * _EMPTY_THERE / here.empty
+    converted = result.cpu_ms * _SIGNATURE_THERE / here.sign
     return (
         f"| {result.operation} | {result.stores} | {result.cpu_ms:.3f} | {ratio} | {converted:.2f} | "
         f"{_BUDGETS.get(result.operation, '-')} | {result.per_second:.0f} |"

@@ -1,5 +1,4 @@
-"""The floor: what RS256 tokens and a signed assertion cost in cryptography alone, measured here and now. And
-what an empty view of Flask costs, which tells how fast the interpreter is."""
+"""The floor: what RS256 tokens and a signed assertion cost in cryptography alone, measured here and now."""
 
 from __future__ import annotations
 
@@ -10,8 +9,6 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from flask import Flask
-from werkzeug.test import EnvironBuilder
 
 _ROUNDS = 15
 _PER_ROUND = 40
@@ -37,19 +34,6 @@ def measure() -> Floor:
         sign=_cpu_ms(lambda: key.sign(data, padding.PKCS1v15(), hashes.SHA256())),
         verify=_cpu_ms(lambda: public.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())),
     )
-
-
-def empty_view() -> float:
-    """Milliseconds of CPU for a request that Flask answers with nothing, in this process, without a server:
-    under one it depends on which worker the connections came to."""
-    app = Flask("empty")
-    app.add_url_rule("/", view_func=lambda: "")
-    environ = EnvironBuilder().get_environ()
-
-    def ask() -> None:
-        app({**environ}, lambda *_: lambda _: None)
-
-    return _cpu_ms(ask)
 
 
 def _cpu_ms(operation: Callable[[], object]) -> float:
