@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
@@ -27,6 +28,8 @@ from broker.stores.schema import users
 
 Row = tuple[Any, ...]
 
+_AT_ONCE = 50
+"""Rows that a server is sent in one go, and so has the time of one answer for."""
 _LARGE = "broker_large"
 
 Statement = TypeVar("Statement", bound=sa.Executable)
@@ -118,8 +121,11 @@ class Connection:
         """Run ``statement`` for each of ``rows``; how many rows of the table it changed."""
         compiled = self._statements[statement]
         cursor = self._cursors.get(statement) or self._new_cursor(statement)
-        cursor.executemany(compiled.sql, [compiled.arrange(row) for row in rows])
-        return max(0, int(cursor.rowcount))
+        changed, left = 0, iter(rows)
+        while piece := [compiled.arrange(row) for row in islice(left, _AT_ONCE)]:
+            cursor.executemany(compiled.sql, piece)
+            changed += max(0, int(cursor.rowcount))
+        return changed
 
     def close(self) -> None:
         """Cursors first: SQLite's connection lives on, with its lock, while one of them is in the middle

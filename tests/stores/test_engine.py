@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite as SQLiteDialect
 
 from broker.model.errors import ConfigurationError, StoreUnavailableError
 from broker.model.stored import Kind
-from broker.stores.engine import Connection, SqlEngine, make_engine
+from broker.stores.engine import Connection, SqlEngine, Statements, make_engine
 from broker.stores.migrate import migrate
 from broker.stores.schema import seen
 from broker.stores.sql_state import SqlState
@@ -78,6 +79,35 @@ class TestTransaction:
             insert_twice(sql, again)
         sql.write(sa.delete(seen))
         assert kept.tb is not None
+
+
+class Counting:
+    """A driver's connection and its cursor: how many rows it is given at once."""
+
+    rowcount = 0
+
+    def __init__(self) -> None:
+        self.given: list[int] = []
+
+    def cursor(self) -> Counting:
+        return self
+
+    def executemany(self, _: str, rows: list[object]) -> None:
+        self.given.append(len(rows))
+        self.rowcount = len(rows) - 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "given"), [(0, []), (1, [1]), (50, [50]), (51, [50, 1]), (120, [50, 50, 20])]
+)
+def test_many_rows_are_sent_a_few_at_a_time(rows: int, given: list[int]) -> None:
+    """A server has a second and a half for what it is sent at once, however much that is."""
+    driver = Counting()
+    connection = Connection(driver, Statements(SQLiteDialect()))
+    columns = {"pool_id": POOL, "scope": "x", "digest": "d", "expires_at": 1.0}
+    changed = connection.each(sa.insert(seen), (columns for _ in range(rows)))
+    assert driver.given == given
+    assert changed == rows - len(given)
 
 
 def test_threads_share_an_engine(sql: SqlEngine, clock: ManualClock) -> None:
