@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import logging
+import multiprocessing
 import os
 import signal
 import sys
@@ -71,6 +72,9 @@ def serve(load: Callable[[], Settings], listener: Listener) -> None:
     server.may_reload = current.reload
     server.has_own_processors = listener.cpu_affinity
     _log.info("serving", extra={"url": listener.url, "pools": len(settings.pools)})
+    multiprocessing.set_start_method(
+        "fork", force=True
+    )  # not Python's choice on macOS, nor since 3.14
     _share_with_workers()
     _Children()
     with metrics.exposed(listener.metrics):

@@ -95,13 +95,14 @@ def serving(
     environ: Mapping[str, str] | None = None,
     tls: tuple[Path, Path] | None = None,
     options: Sequence[str] = (),
+    program: Sequence[str] = (BROKER,),
 ) -> Iterator[Serving]:
     """Serve ``document`` until the block ends; healthy when the block begins."""
     port = port or free_port()
     config, log = folder / "broker.yaml", folder / "broker.log"
     config.write_text(yaml.safe_dump(document))
     command = [
-        BROKER,
+        *program,
         "serve",
         "--config",
         str(config),

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,21 @@ def is_known(running: Serving, client_id: str) -> bool:
 def test_health_and_readiness_answer_on_any_host(running: Serving) -> None:
     assert running.get("/health", host="10.0.0.7").status == 200
     wait_until(lambda: _check(running.get("/ready", host="probe").status == 200), "ready")
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_workers_are_forked_however_python_would_start_processes(
+    method: str, tmp_path: Path, certs: Path
+) -> None:
+    """As on macOS, and as everywhere since Python 3.14."""
+    start = (
+        f"import multiprocessing; multiprocessing.set_start_method({method!r});"
+        "from broker.cli import main; main()"
+    )
+    program = [sys.executable, "-c", start]
+    port = free_port()
+    with serving(tmp_path, document(port), certs=certs, port=port, program=program) as process:
+        assert is_known(process, WEB["ClientId"])
 
 
 def test_sigterm_ends_it_with_success(running: Serving) -> None:
