@@ -26,14 +26,14 @@ def authorize(request: Request, broker: Broker, site: Site) -> Response:
     try:
         client, redirect = verify_redirect(params, site.pool)
     except OAuthError as error:
-        return errors.refused_request(error, params.get("client_id"))
+        return errors.refused_request(request, error, params.get("client_id"))
     try:
         asked = parse(params, site.pool, client, redirect)
         return _answer(request, broker, site, asked, params)
     except OAuthError as error:
-        return errors.refused_to_app(redirect, error)
+        return errors.refused_to_app(request, redirect, error)
     except SignInRefusedError as refusal:
-        return errors.refused_sign_in(refusal)
+        return errors.refused_sign_in(request, refusal)
 
 
 def _answer(
@@ -46,7 +46,7 @@ def _answer(
     if session is not None:
         if _is_meant(broker, site, client, params.get("id_token_hint"), session):
             answer = broker.flow.answer(site.pool, client, asked, session)
-            return errors.to_app(asked.redirect, answer)
+            return errors.to_app(request, asked.redirect, answer)
         # The provider knows this browser as well, and would answer for the same person again.
         asked = replace(asked, prompt=(*asked.prompt, "login"))
     if "none" in asked.prompt:

@@ -30,4 +30,4 @@ def error(request: Request, broker: Broker, site: Site) -> Response:
     text = context.query(request).get("error") or ""
     kind, reference = _KINDS.get(text, PageError.BAD_REQUEST), new_reference()
     _log.info("error_page", extra={"reference": reference, "page": kind.value})
-    return errors.page(kind, status=400, reference=reference)
+    return errors.page(request, kind, status=400, reference=reference)

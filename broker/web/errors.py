@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 import msgspec
-from flask import Response, request
+from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from broker.login.events import new_reference
@@ -75,9 +75,9 @@ def json_response(body: object, status: int = 200) -> Response:
     )
 
 
-def json_error(error: OAuthError, status: int = 400) -> Response:
+def json_error(request: Request, error: OAuthError, status: int = 400) -> Response:
     """RFC 6749 5.2."""
-    _log_refusal(error)
+    _log_refusal(request, error)
     return _json_error(error.code, error.description, status)
 
 
@@ -86,7 +86,7 @@ def _json_error(code: ErrorCode, description: str, status: int) -> Response:
     return json_response({"error": code.value, **told}, status)
 
 
-def _log_refusal(error: OAuthError) -> None:
+def _log_refusal(request: Request, error: OAuthError) -> None:
     """The wire has one text for several faults; ``reason`` tells whoever runs this which it was."""
     _log.info(
         "request_refused",
@@ -94,7 +94,7 @@ def _log_refusal(error: OAuthError) -> None:
     )
 
 
-def to_app(back: ClientRedirect, answer: dict[str, str]) -> Response:
+def to_app(request: Request, back: ClientRedirect, answer: dict[str, str]) -> Response:
     """Answer the app at its proven redirect URI: 302, or a form that posts itself."""
     if back.mode is ResponseMode.FORM_POST:
         return pages.form_post_page(
@@ -106,21 +106,23 @@ def to_app(back: ClientRedirect, answer: dict[str, str]) -> Response:
     return redirect(back.url(**answer))
 
 
-def error_to_app(back: ClientRedirect, code: ErrorCode, description: str) -> Response:
+def error_to_app(
+    request: Request, back: ClientRedirect, code: ErrorCode, description: str
+) -> Response:
     """RFC 6749 4.1.2.1 and 4.2.2.1, with ``state`` and ``iss``."""
     answer = {"error_description": description} if description else {}
-    return to_app(back, {**answer, "error": code.value})
+    return to_app(request, back, {**answer, "error": code.value})
 
 
-def refused_to_app(back: ClientRedirect, error: OAuthError) -> Response:
+def refused_to_app(request: Request, back: ClientRedirect, error: OAuthError) -> Response:
     """A rule of OAuth is broken and the way back is proven: the app is told which."""
-    _log_refusal(error)
-    return error_to_app(back, error.code, error.description)
+    _log_refusal(request, error)
+    return error_to_app(request, back, error.code, error.description)
 
 
-def refused_request(error: OAuthError, client_id: str | None) -> Response:
+def refused_request(request: Request, error: OAuthError, client_id: str | None) -> Response:
     """No way back is proven: off to ``/error``, never to the URI in the request."""
-    _log_refusal(error)
+    _log_refusal(request, error)
     text = error.code.value
     if error.code is not ErrorCode.REDIRECT_MISMATCH:
         text = error.description
@@ -128,26 +130,28 @@ def refused_request(error: OAuthError, client_id: str | None) -> Response:
     return redirect(f"/error?{urlencode(query, errors='surrogateescape')}")
 
 
-def page(kind: PageError, *, status: int, reference: str | None = None) -> Response:
+def page(
+    request: Request, kind: PageError, *, status: int, reference: str | None = None
+) -> Response:
     """An error page in the language of the request."""
     lang = language_of(request)
     return pages.error_page(kind=kind, status=status, reference=reference, lang=lang)
 
 
-def refused_sign_in(refusal: SignInRefusedError) -> Response:
+def refused_sign_in(request: Request, refusal: SignInRefusedError) -> Response:
     """The app is told in the contract's words; without an app, a page with the reference id."""
     error, transaction = refusal.error, refusal.transaction
     if transaction is not None:
-        return error_to_app(transaction.request.redirect, error.code, error.public)
+        return error_to_app(request, transaction.request.redirect, error.code, error.public)
     kind = PageError.SIGN_IN_UNKNOWN
     if error.reason in (Reason.PARAMETER_MISSING, Reason.PARAMETER_REPEATED):
         kind = PageError.INVALID_ANSWER
-    return page(kind, status=400, reference=refusal.reference)
+    return page(request, kind, status=400, reference=refusal.reference)
 
 
-def refused_sign_out(refusal: SignOutRefusedError) -> Response:
+def refused_sign_out(request: Request, refusal: SignOutRefusedError) -> Response:
     """Nobody is sent on, for the message that would say where to was refused."""
-    return page(PageError.SIGN_OUT_REFUSED, status=400, reference=refusal.reference)
+    return page(request, PageError.SIGN_OUT_REFUSED, status=400, reference=refusal.reference)
 
 
 def refused_logout_token() -> Response:
@@ -161,51 +165,62 @@ class Landing:
 
     mounts: Mounts
 
-    def http_error(self, error: HTTPException) -> Response:
+    def of(self, request: Request, error: Exception) -> Response:
+        match error:
+            case HTTPException():
+                return self._http_error(request, error)
+            case StoreUnavailableError():
+                return self._store_unavailable(request, error)
+            case _:
+                return self._unexpected(request, error)
+
+    def _http_error(self, request: Request, error: HTTPException) -> Response:
         """404, 405, 413 and kin, raised by an endpoint or before one was reached."""
         status = error.code or 500
-        response = self._refused(status, _ADVICE.get(status, error.name))
+        response = self._refused(request, status, _ADVICE.get(status, error.name))
         for name, value in error.get_headers():
             if name in ("Allow", "Retry-After"):
                 response.headers[name] = value
         return response
 
-    def store_unavailable(self, error: StoreUnavailableError) -> Response:
+    def _store_unavailable(self, request: Request, error: StoreUnavailableError) -> Response:
         """Fail closed, say so, and say when to come back."""
-        response = self._fault("store_unavailable", 503, ErrorCode.TEMPORARILY_UNAVAILABLE, error)
+        code = ErrorCode.TEMPORARILY_UNAVAILABLE
+        response = self._fault(request, "store_unavailable", 503, code, error)
         response.headers["Retry-After"] = "5"
         return response
 
-    def unexpected(self, error: Exception) -> Response:
+    def _unexpected(self, request: Request, error: Exception) -> Response:
         """A fault of ours: the trace goes to the log, whoever asked gets the reference."""
-        return self._fault("unexpected_error", 500, ErrorCode.SERVER_ERROR, error)
+        return self._fault(request, "unexpected_error", 500, ErrorCode.SERVER_ERROR, error)
 
-    def _refused(self, status: int, advice: str) -> Response:
-        match self._form():
+    def _refused(self, request: Request, status: int, advice: str) -> Response:
+        match self._form(request):
             case ErrorForm.API:
                 return api_wire.error(ApiError("InvalidParameterException", advice, status=status))
             case ErrorForm.JSON:
-                return json_error(
-                    OAuthError(
-                        ErrorCode.INVALID_REQUEST, advice, reason=RequestReason.INVALID_REQUEST
-                    ),
-                    status,
+                error = OAuthError(
+                    ErrorCode.INVALID_REQUEST, advice, reason=RequestReason.INVALID_REQUEST
                 )
+                return json_error(request, error, status)
             case ErrorForm.PAGE:
-                return page(_STATUS_PAGES.get(status, PageError.BAD_REQUEST), status=status)
+                kind = _STATUS_PAGES.get(status, PageError.BAD_REQUEST)
+                return page(request, kind, status=status)
 
-    def _fault(self, event: str, status: int, code: ErrorCode, error: Exception) -> Response:
+    def _fault(
+        self, request: Request, event: str, status: int, code: ErrorCode, error: Exception
+    ) -> Response:
         reference = new_reference()
         _log.error(event, extra={"reference": reference, "path": request.path}, exc_info=error)
-        match self._form():
+        match self._form(request):
             case ErrorForm.API:
                 return api_wire.error(ApiError("InternalErrorException", reference, status=status))
             case ErrorForm.JSON:
                 return _json_error(code, reference, status)
             case ErrorForm.PAGE:
-                return page(_STATUS_PAGES[status], status=status, reference=reference)
+                return page(request, _STATUS_PAGES[status], status=status, reference=reference)
 
-    def _form(self) -> ErrorForm:
+    def _form(self, request: Request) -> ErrorForm:
         """Where nothing is served, a person has followed a link that is wrong."""
         row = self.mounts.at(request.path)
         return ErrorForm.PAGE if row is None else row.errors

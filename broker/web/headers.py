@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Response, request
+from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from broker.web import errors
@@ -55,7 +55,7 @@ def with_headers(app: Wsgi, sites: Sites, mounts: Mounts) -> Wsgi:
     return answer
 
 
-def preflight(**_: Any) -> Response:
+def preflight(request: Request, **_: str) -> Response:
     """Allow what a browser asks for. ``*`` would not cover Authorization (Fetch standard, CORS protocol)."""
     response = errors.empty(204, {})
     asked = request.headers.get("Access-Control-Request-Headers")

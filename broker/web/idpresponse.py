@@ -29,7 +29,7 @@ def saml(request: Request, broker: Broker, site: Site) -> Response:
     try:
         relayed = None if fault else relayed_parameters(relay_state)
     except OAuthError as error:
-        return errors.refused_request(error, None)
+        return errors.refused_request(request, error, None)
     if relayed is not None:
         return _accept_unsolicited(request, broker, site, form, relayed)
     return _deliver(
@@ -44,15 +44,15 @@ def _accept_unsolicited(
     try:
         client, redirect = verify_redirect(relayed, site.pool)
     except OAuthError as error:
-        return errors.refused_request(error, None)
+        return errors.refused_request(request, error, None)
     try:
         asked = parse(relayed, site.pool, client, redirect)
         transaction = broker.flow.accept_unsolicited(site.pool, asked, base_url=site.base_url)
         return _completed(request, broker, site, transaction, form)
     except OAuthError as error:
-        return errors.refused_to_app(redirect, error)
+        return errors.refused_to_app(request, redirect, error)
     except SignInRefusedError as refusal:
-        return errors.refused_sign_in(refusal)
+        return errors.refused_sign_in(request, refusal)
 
 
 def oauth(request: Request, broker: Broker, site: Site) -> Response:
@@ -91,9 +91,9 @@ def _deliver(
             return _completed(request, broker, site, transaction, params)
         except OAuthError as error:
             redirect = transaction.request.redirect
-            return errors.refused_to_app(redirect, error)
+            return errors.refused_to_app(request, redirect, error)
     except SignInRefusedError as refusal:
-        return errors.refused_sign_in(refusal)
+        return errors.refused_sign_in(request, refusal)
 
 
 def _completed(
@@ -105,7 +105,7 @@ def _completed(
     replaced = context.session_cookie(request)
     if replaced is not None:
         broker.sessions.end(site.pool, replaced)
-    response = errors.to_app(transaction.request.redirect, answer)
+    response = errors.to_app(request, transaction.request.redirect, answer)
     context.sign_in_browser(response, site, session, broker.clock)
     return response
 

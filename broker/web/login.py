@@ -28,7 +28,7 @@ def login(request: Request, broker: Broker, site: Site) -> Response:
     try:
         client, redirect = verify_redirect(params, site.pool)
     except OAuthError as error:
-        return errors.refused_request(error, params.get("client_id"))
+        return errors.refused_request(request, error, params.get("client_id"))
     try:
         asked = parse(params, site.pool, client, redirect)
         if "none" in asked.prompt:
@@ -38,7 +38,7 @@ def login(request: Request, broker: Broker, site: Site) -> Response:
                 reason=RequestReason.LOGIN_REQUIRED,
             )
     except OAuthError as error:
-        return errors.refused_to_app(redirect, error)
+        return errors.refused_to_app(request, redirect, error)
     email = params.get("email")
     if email is None:
         return _page(request, site, client, params, problem=None)

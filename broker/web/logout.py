@@ -51,7 +51,7 @@ def logout(request: Request, broker: Broker, site: Site) -> Response:
             return _by_get(params)
         return _sign_out(request, broker, site, params)
     except OAuthError as error:
-        return errors.refused_request(error, params.get("client_id"))
+        return errors.refused_request(request, error, params.get("client_id"))
 
 
 def _by_get(params: Parameters) -> Response:

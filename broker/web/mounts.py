@@ -48,15 +48,19 @@ class Mounts:
 
     def __init__(self, rows: Iterable[Mount]) -> None:
         self._rows = tuple(rows)
-        self._fixed = {row.path: row for row in self._rows if not _VARIABLE.search(row.path)}
-        self._variable = [(_pattern(r.path), r) for r in self._rows if r.path not in self._fixed]
+        self._exact = {row.path: row for row in self._rows if not _VARIABLE.search(row.path)}
+        self._variable = [(_pattern(r.path), r) for r in self._rows if r.path not in self._exact]
 
     def __iter__(self) -> Iterator[Mount]:
         return iter(self._rows)
 
+    def exact(self, path: str) -> Mount | None:
+        """The row for ``path`` if it is one without variables."""
+        return self._exact.get(path)
+
     def at(self, path: str) -> Mount | None:
-        """The row for ``path``, a fixed path before one with variables; None: nothing is there."""
-        found = self._fixed.get(path)
+        """The row for ``path``, one without variables first; None: nothing is there."""
+        found = self._exact.get(path)
         return found or next((row for pattern, row in self._variable if pattern(path)), None)
 
 

@@ -32,7 +32,7 @@ def saml(request: Request, broker: Broker, site: Site) -> Response:
             site.pool, broker.saml_logouts, _callback(site, form)
         )
     except SignOutRefusedError as refusal:
-        return errors.refused_sign_out(refusal)
+        return errors.refused_sign_out(request, refusal)
     # The cookie of the browser that carries the message stays: it may be somebody else's, and that
     # of a session which has ended is good for nothing.
     if answer is None:
@@ -47,7 +47,7 @@ def oauth(request: Request, broker: Broker, site: Site) -> Response:
     try:
         return _finished(request, broker, site, params, state)
     except SignOutRefusedError as refusal:
-        return errors.refused_sign_out(refusal)
+        return errors.refused_sign_out(request, refusal)
 
 
 def backchannel(request: Request, broker: Broker, site: Site) -> Response:

@@ -31,8 +31,8 @@ def revoke(request: Request, broker: Broker, site: Site) -> Response:
 def refused(request: Request, error: OAuthError) -> Response:
     """RFC 7009 2.2.1; an unknown client or a wrong secret is 401 here, however it was sent."""
     if error.code is not ErrorCode.INVALID_CLIENT:
-        return errors.json_error(error)
-    response = errors.json_error(error, 401)
+        return errors.json_error(request, error)
+    response = errors.json_error(request, error, 401)
     response.headers["WWW-Authenticate"] = errors.BASIC_CHALLENGE
     return response
 

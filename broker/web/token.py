@@ -47,8 +47,8 @@ def refused(request: Request, error: OAuthError) -> Response:
     if error.code is not ErrorCode.INVALID_CLIENT or not is_basic(
         request.headers.get("Authorization")
     ):
-        return errors.json_error(error)
-    response = errors.json_error(error, 401)
+        return errors.json_error(request, error)
+    response = errors.json_error(request, error, 401)
     response.headers["WWW-Authenticate"] = errors.BASIC_CHALLENGE
     return response
 

@@ -22,14 +22,14 @@ def userinfo(request: Request, broker: Broker, site: Site) -> Response:
         if OPENID not in live.scopes:
             raise invalid_token(RequestReason.OPENID_MISSING)
     except OAuthError as error:
-        return refused(error)
+        return refused(request, error)
     return errors.json_response(userinfo_claims(live.user, live.client, live.scopes, site.pool))
 
 
-def refused(error: OAuthError) -> Response:
+def refused(request: Request, error: OAuthError) -> Response:
     """RFC 6750 3.1, in the words Cognito uses."""
     status = 400 if error.code is ErrorCode.INVALID_REQUEST else 401
-    response = errors.json_error(error, status)
+    response = errors.json_error(request, error, status)
     response.headers["WWW-Authenticate"] = (
         f'Bearer error="{error.code}", error_description="{error.description}"'
     )

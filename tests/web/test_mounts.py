@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
-from flask import Response
+from flask import Flask, Response
 from werkzeug.test import TestResponse
 
 from broker import app as application
@@ -112,6 +113,19 @@ def test_an_endpoint_that_fails(
     assert response.status_code == status
     assert response.headers.get("Retry-After") == ("5" if status == 503 else None)
     assert is_as_promised(row, response), response.data
+
+
+@rows(lambda row: Mounts(ROWS).exact(row.path) is not None)
+def test_what_is_answered_at_once_is_what_flask_would_have_answered(
+    world: World, row: Mount
+) -> None:
+    def answers() -> list[tuple[object, ...]]:
+        both = [send(world, row, method) for method in row.methods]
+        return [(a.status_code, a.content_type, a.headers.get("Location")) for a in both]
+
+    at_once = answers()
+    world.app.wsgi_app = partial(Flask.wsgi_app, world.app)  # type: ignore[method-assign]
+    assert answers() == at_once
 
 
 @pytest.mark.parametrize(
