@@ -143,11 +143,16 @@ def _parsed(encoded: bytes) -> Parameters:
         raise BadRequest from error
 
 
+def _cookie(request: Request, name: str) -> str | None:
+    """Most callers, and every form that an identity provider sends, come without any."""
+    return request.cookies.get(name) if "HTTP_COOKIE" in request.environ else None
+
+
 def browser_binding(request: Request, site: Site) -> str | None:
     """The value that names this browser, or None. The legacy cookie counts on plain http alone."""
-    value = request.cookies.get(BINDING_COOKIE)
+    value = _cookie(request, BINDING_COOKIE)
     if value is None and not site.is_https:
-        value = request.cookies.get(LEGACY_BINDING_COOKIE)
+        value = _cookie(request, LEGACY_BINDING_COOKIE)
     return value if value is not None and _OPAQUE.fullmatch(value) else None
 
 
@@ -175,7 +180,7 @@ def bind_browser(response: Response, site: Site, binding: str) -> None:
 
 
 def session_cookie(request: Request) -> str | None:
-    value = request.cookies.get(SESSION_COOKIE)
+    value = _cookie(request, SESSION_COOKIE)
     return value if value is not None and _OPAQUE.fullmatch(value) else None
 
 

@@ -21,6 +21,9 @@ class WholeResponse(Response):
     which asks one piece by piece, with a change of threads for each.
     """
 
+    default_mimetype = None
+    """None without a body: browser libraries parse what has a Content-Type."""
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         body = self.get_data()
         if self.status_code in _WITHOUT_BODY:

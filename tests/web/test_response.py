@@ -33,7 +33,7 @@ def test_one_that_was_changed_says_how_long_it_is_now() -> None:
     response = WholeResponse(b"ab")
     response.set_data(b"abc")
     assert sent(response)[1:] == (
-        {"Content-Type": "text/html; charset=utf-8", "Content-Length": "3"},
+        {"Content-Length": "3"},
         [b"abc"],
     )
 
