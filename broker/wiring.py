@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -154,6 +155,7 @@ def build(
         upkeep={"metadata": metadata.upkeep, **stores.sweeps},
         readiness=stores.readiness,
         proxy_hops=settings.proxy_hops,
+        close=partial(_call_all, stores.close, http.close),
     )
 
 
@@ -204,6 +206,7 @@ class _Stores:
     readiness: tuple[Callable[[], None], ...]
     sweeps: Mapping[str, Callable[[], object]]
     """What removes expired rows. Redis forgets by itself."""
+    close: Callable[[], None]
 
 
 def _stores(settings: Settings, clock: Clock, keys: FileKeyStore) -> _Stores:
@@ -228,7 +231,13 @@ def _stores(settings: Settings, clock: Clock, keys: FileKeyStore) -> _Stores:
         keys=keys,
         readiness=(engine.ping, state.ping, keys.ping),
         sweeps=sweeps,
+        close=partial(_call_all, state.close, engine.dispose),
     )
+
+
+def _call_all(*each: Callable[[], None]) -> None:
+    for call in each:
+        call()
 
 
 def _machines(stores: _Stores, clock: Clock) -> Machines:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -214,7 +214,8 @@ def _opened(config: Path) -> Iterator[Broker]:
         with explained(config):
             loaded = load(config)
             installation.prepare_database(loaded)
-            yield wiring.build(loaded)
+            with closing(wiring.build(loaded)) as broker:
+                yield broker
     except AccountError as error:
         raise click.ClickException(f"{error.message} ({error.name})") from error
 

@@ -35,7 +35,8 @@ class ServiceProviderMetadata(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Broker:
     """``readiness``: each raises ``StoreUnavailableError`` when its store does not answer.
-    ``upkeep``: what is to be done about once a minute, behind the back of the requests, by name."""
+    ``upkeep``: what is to be done about once a minute, behind the back of the requests, by name.
+    ``close``: give up the connections that are idle; whoever needs one later gets a new one."""
 
     pools: Mapping[str, UserPool]
     flow: LoginFlow
@@ -58,3 +59,4 @@ class Broker:
     upkeep: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     readiness: Sequence[Callable[[], None]] = ()
     proxy_hops: int = 0
+    close: Callable[[], None] = lambda: None

@@ -25,8 +25,6 @@ from werkzeug.test import TestResponse
 from broker import installation, settings, wiring
 from broker.app import create_app
 from broker.login.broker import Broker
-from broker.upstream.provider_logouts import SamlLogouts
-from broker.upstream.saml_fetch import MetadataFetch
 from tests.kit.browser import Browser
 from tests.kit.clock import ManualClock
 from tests.kit.saml_idp import AuthnRequest, SamlIdp
@@ -161,11 +159,8 @@ class World:
         return body
 
     def close(self) -> None:
-        """Drop the connections to providers that are kept for a next time."""
-        logouts = self.broker.saml_logouts
-        assert isinstance(logouts, SamlLogouts)
-        assert isinstance(logouts.metadata.fetch, MetadataFetch)
-        logouts.metadata.fetch.http.close()
+        """Drop the connections that are kept for a next time."""
+        self.broker.close()
 
     def certificate(self) -> x509.Certificate:
         """The pool's SAML signing certificate, which an administrator gives to the IdP."""
