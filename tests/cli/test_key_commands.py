@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -19,8 +20,10 @@ def own_certs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def world(tmp_path: Path, own_certs: Path) -> World:
-    return make_world(tmp_path, own_certs, pool={"SigningAlgorithm": "ES256"})
+def world(tmp_path: Path, own_certs: Path) -> Iterator[World]:
+    world = make_world(tmp_path, own_certs, pool={"SigningAlgorithm": "ES256"})
+    yield world
+    world.close()
 
 
 def run(world: World, folder: Path, *command: str, answer: str | None = None) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from cryptography import x509
 from lxml import etree
 
 from broker.stores.key_rotation import KeyRotation
+from tests.kit.clock import ManualClock
 from tests.kit.saml_crypto import Encryption
+from tests.kit.saml_idp import SamlIdp
 from tests.kit.world import POOL_ID, WEB, World, callback, make_world, saml_provider
 
 MD = "{urn:oasis:names:tc:SAML:2.0:metadata}"
@@ -25,9 +28,9 @@ def own_certs(tmp_path: Path) -> Path:
 
 def new_worker(folder: Path, certs: Path) -> World:
     """A process over the same keys, with two providers."""
-    world = make_world(folder, certs, pool={"SigningAlgorithm": "ES256"})
-    corp = saml_provider(world.idp, details={"RequestSigningAlgorithm": "rsa-sha256"})
-    other = saml_provider(world.idp, "Other")
+    idp = SamlIdp(clock=ManualClock())
+    corp = saml_provider(idp, details={"RequestSigningAlgorithm": "rsa-sha256"})
+    other = saml_provider(idp, "Other")
     client = {**WEB, "SupportedIdentityProviders": ["Corp", "Other"]}
     return make_world(
         folder,
@@ -39,8 +42,10 @@ def new_worker(folder: Path, certs: Path) -> World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, own_certs: Path) -> World:
-    return new_worker(tmp_path, own_certs)
+def world(tmp_path: Path, own_certs: Path) -> Iterator[World]:
+    world = new_worker(tmp_path, own_certs)
+    yield world
+    world.close()
 
 
 @pytest.fixture
@@ -132,6 +137,7 @@ def test_a_provider_may_have_a_key_of_its_own(
         assert not signs_in(worker, encrypted_for=own, provider="Other")
     (others, _) = published(world, "encryption", "?provider=Other")
     assert others not in (own, pools)
+    colleague.close()
 
 
 def test_its_own_key_is_rotated_with_the_others(world: World, rotation: KeyRotation) -> None:
@@ -163,4 +169,5 @@ def test_where_no_key_can_be_made_that_of_the_pool_serves(world: World, own_cert
 def _stranger(folder: Path) -> x509.Certificate:
     world = make_world(folder, folder / "strangers-certs", pool={"SigningAlgorithm": "ES256"})
     (certificate,) = published(world, "encryption")
+    world.close()
     return certificate

@@ -63,11 +63,11 @@ OTHER = SamlIdp(
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory, certs: Path) -> World:
+def stage(tmp_path_factory: pytest.TempPathFactory, certs: Path) -> Iterator[World]:
     """One broker for all cases: what an attack leaves behind must not matter to the next."""
     corp = SamlIdp(clock=ManualClock())
     details = {"IDPInit": "true", "ForceAuthn": "true", "RequestedAuthnContext": PASSWORD}
-    return make_world(
+    world = make_world(
         tmp_path_factory.mktemp("stage"),
         certs,
         clients=[{**WEB, "SupportedIdentityProviders": ["Corp", "Other"]}],
@@ -76,6 +76,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory, certs: Path) -> World:
             saml_provider(OTHER, "Other"),
         ],
     )
+    yield world
+    world.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from broker import settings, wiring
 
 def fetch_as_a_broker(config: Path) -> None:
     """Fetch the metadata of a configuration's providers, and leave the copies a broker leaves."""
-    wiring.build(settings.load(config, {})).upkeep["metadata"]()
+    with closing(wiring.build(settings.load(config, {}))) as broker:
+        broker.upkeep["metadata"]()
 
 
 @dataclass

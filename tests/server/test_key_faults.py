@@ -79,6 +79,7 @@ def test_whoever_has_no_keys_is_not_ready(tmp_path: Path, own_certs: Path) -> No
     assert client.get("/ready").status_code == 503
     (own_certs / POOL_ID / FILE).write_bytes(good)
     assert client.get("/ready").status_code == 200
+    world.close()
 
 
 def _check(condition: bool) -> None:
