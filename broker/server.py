@@ -24,7 +24,7 @@ from granian.constants import Interfaces, SSLProtocols
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from broker import log, metrics, processors, wiring
+from broker import log, metrics, processors, stopping, wiring
 from broker.app import create_app
 from broker.installation import Installation, install
 from broker.listening import CannotListenError, Listener, TlsFiles
@@ -94,6 +94,7 @@ class _Server(MPServer):
 
     def _settled(self, worker: int, load: Callable[[], Any]) -> Any:
         """Runs in the worker, before it has threads."""
+        stopping.tell_granian_at_most_twice()
         if self.has_own_processors:
             processors.settle(worker, workers=self.workers)
         return load()
