@@ -87,9 +87,10 @@ def test_a_request_under_way_is_finished(running: Serving) -> None:
     with socket.create_connection(("127.0.0.1", running.port), timeout=20) as under_way:
         under_way.sendall(
             b"POST /saml2/idpresponse HTTP/1.1\r\nHost: localhost\r\nContent-Length: 14\r\n"
-            b"Content-Type: application/x-www-form-urlencoded\r\n\r\nSAMLRes"
+            b"Content-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\n\r\n"
         )
-        assert running.get("/health").status == 200
+        assert under_way.recv(100).startswith(b"HTTP/1.1 100 ")  # its body is asked for
+        under_way.sendall(b"SAMLRes")
         running.signal(signal.SIGTERM)
         wait_until(lambda: _check(not _is_open(running.port)), "the end of new requests")
         for worker in running.workers() * 8:
