@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flask import Flask, Request, Response
-from flask.globals import request_ctx
+from flask.globals import request_ctx  # noqa: TID251  # for requests that Flask dispatches
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from broker.login.broker import Broker
@@ -107,7 +107,9 @@ class _Application(Flask):
         if row is None or environ["REQUEST_METHOD"] not in row.methods:
             answer: Iterable[bytes] = super().wsgi_app(environ, start_response)
             return answer
-        return self._answer(row, Request(environ))(environ, start_response)
+        # Kept in its own environ it would be a cycle, and its body stay until garbage is collected.
+        request = Request(environ, populate_request=False)
+        return self._answer(row, request)(environ, start_response)
 
     def _answer(self, row: Mount, request: Request, **variables: str) -> Response:
         try:

@@ -12,6 +12,7 @@ a database on the same machine, still interrupt them.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Collection
 from contextlib import suppress
 
@@ -29,10 +30,11 @@ def processor_of(worker: int, *, workers: int, usable: Collection[int]) -> int |
 
 def settle(worker: int, *, workers: int) -> None:
     """Keep this process, and the threads it will start, on its processor. Linux alone offers that."""
-    if not hasattr(os, "sched_setaffinity"):
+    if sys.platform != "linux":
         return
     with suppress(OSError):  # a sandbox forbids it, or the processor has just been taken away
         processor = processor_of(worker, workers=workers, usable=os.sched_getaffinity(0))
         if processor is not None:
             os.sched_setaffinity(0, {processor})
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+            if os.sched_getscheduler(0) == os.SCHED_OTHER:  # nobody has chosen otherwise
+                os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -236,8 +236,10 @@ def _stores(settings: Settings, clock: Clock, keys: FileKeyStore) -> _Stores:
 
 
 def _call_all(*each: Callable[[], None]) -> None:
-    for call in each:
-        call()
+    """Also those behind one that fails."""
+    with ExitStack() as stack:
+        for call in reversed(each):
+            stack.callback(call)
 
 
 def _machines(stores: _Stores, clock: Clock) -> Machines:

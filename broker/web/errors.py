@@ -164,6 +164,13 @@ class Landing:
     mounts: Mounts
 
     def of(self, request: Request, error: Exception) -> Response:
+        try:
+            return self._of(request, error)
+        except Exception as fault:  # noqa: BLE001  # ours too; nothing is left that could be said
+            _log.error("unexpected_error", extra={"path": request.path}, exc_info=fault)
+            return empty(500)
+
+    def _of(self, request: Request, error: Exception) -> Response:
         match error:
             case HTTPException():
                 return self._http_error(request, error)

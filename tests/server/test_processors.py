@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,9 +53,20 @@ def test_a_worker_starts_where_it_may_not_choose(
 
 def test_a_worker_starts_where_nobody_may_choose(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other systems than Linux."""
-    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.delattr(os, "sched_setaffinity", raising=False)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    for name in ("sched_getaffinity", "sched_setaffinity", "SCHED_BATCH"):
+        monkeypatch.delattr(os, name, raising=False)
     settle(0, workers=2)
+
+
+def test_a_policy_that_somebody_chose_stays(
+    monkeypatch: pytest.MonkeyPatch, usable: list[int]
+) -> None:
+    with monkeypatch.context() as chosen:
+        chosen.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+        chosen.setattr(os, "sched_getscheduler", lambda _: os.SCHED_IDLE)
+        chosen.setattr(os, "sched_setscheduler", lambda *_: pytest.fail("theirs to choose"))
+        settle(0, workers=2)
 
 
 @pytest.fixture

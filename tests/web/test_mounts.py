@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+import io
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
 import pytest
 from flask import Flask, Response
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, create_environ
 
 from broker import app as application
 from broker.app import create_app, mount_table
 from broker.model.errors import StoreUnavailableError
+from broker.web import errors
 from broker.web.mounts import ErrorForm, Mount, Mounts
 from tests.kit.world import ORIGIN, POOL_ID, World
 
@@ -113,6 +117,42 @@ def test_an_endpoint_that_fails(
     assert response.status_code == status
     assert response.headers.get("Retry-After") == ("5" if status == 503 else None)
     assert is_as_promised(row, response), response.data
+
+
+@rows()
+def test_a_fault_while_telling_of_a_fault(
+    world: World, monkeypatch: pytest.MonkeyPatch, row: Mount
+) -> None:
+    def broken(*_: object, **__: object) -> Response:
+        raise RuntimeError("and again")
+
+    for name in ("page", "json_error", "_json_error", "api_wire"):
+        monkeypatch.setattr(errors, name, broken)
+    response = send(world, row, "DELETE")
+    assert (response.status_code, response.data) == (500, b"")
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_request_is_forgotten_when_it_is_answered(world: World) -> None:
+    """Its body may have half a megabyte, and collecting garbage takes its time."""
+    kept: list[weakref.ref[object]] = []
+
+    class Body(io.BytesIO):
+        pass
+
+    gc.collect()
+    gc.disable()
+    try:
+        for path, text in (("/oauth2/token", b"grant_type=x"), ("/saml2/idpresponse", b"a=b")):
+            body = Body(text)
+            kept.append(weakref.ref(body))
+            environ = create_environ(path, ORIGIN, method="POST", content_type=FORM)
+            environ |= {"wsgi.input": body, "CONTENT_LENGTH": str(len(text))}
+            b"".join(world.app.wsgi_app(environ, lambda *_: None))  # type: ignore[arg-type,return-value]
+            del body, environ
+        assert [body() for body in kept] == [None, None]
+    finally:
+        gc.enable()
 
 
 @rows(lambda row: Mounts(ROWS).exact(row.path) is not None)
