@@ -62,9 +62,10 @@ class Sites:
 
     def __init__(self, pools: Mapping[str, UserPool]) -> None:
         self._by_host = {
-            _host_of(base_url): Site(pool, base_url)
+            host: Site(pool, base_url)
             for pool in pools.values()
             for base_url in pool.domains
+            for host in _hosts_of(base_url)
         }
         only = next(iter(pools.values())) if len(pools) == 1 else None
         self._default = None if only is None else Site(only, only.domain)
@@ -76,10 +77,12 @@ class Sites:
         return site
 
 
-def _host_of(base_url: str) -> str:
-    """The Host header a browser sends for this URL: default ports are left out."""
+def _hosts_of(base_url: str) -> tuple[str, str]:
+    """The Host header a browser sends for this URL, without a default port, and that of others."""
     url = urlsplit(base_url)
-    return url.netloc.lower().removesuffix(_DEFAULT_PORTS[url.scheme])
+    port = _DEFAULT_PORTS[url.scheme]
+    host = url.netloc.lower().removesuffix(port)
+    return host, host + port
 
 
 def query(request: Request) -> Parameters:

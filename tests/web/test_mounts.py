@@ -89,6 +89,16 @@ def test_a_host_of_no_pool(two_pools: World, row: Mount) -> None:
     assert is_as_promised(row, response), response.data
 
 
+@pytest.mark.parametrize("host", ["other.example", "other.example:443", "OTHER.example"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_host_may_name_the_default_port(two_pools: World, host: str, scheme: str) -> None:
+    """As some clients do, whatever the scheme between the proxy and here."""
+    client = two_pools.app.test_client()
+    response = client.get("/error", base_url=f"{scheme}://proxy.example", headers={"Host": host})
+    assert response.status_code == 400
+    assert "Strict-Transport-Security" in response.headers
+
+
 @pytest.fixture
 def two_pools(world: World) -> World:
     """A world of two pools, so that a Host has to name one."""
