@@ -72,9 +72,8 @@ def serve(load: Callable[[], Settings], listener: Listener) -> None:
     server.may_reload = current.reload
     server.has_own_processors = listener.cpu_affinity
     _log.info("serving", extra={"url": listener.url, "pools": len(settings.pools)})
-    multiprocessing.set_start_method(
-        "fork", force=True
-    )  # not Python's choice on macOS, nor since 3.14
+    # Not Python's own choice on macOS, nor anywhere since 3.14.
+    multiprocessing.set_start_method("fork", force=True)
     _share_with_workers()
     _Children()
     with metrics.exposed(listener.metrics):
