@@ -23,6 +23,8 @@ class Database:
     """Seconds a thread waits for one of them."""
     turn: AbstractContextManager[object] = field(default_factory=nullcontext)
     """Held while something is written."""
+    bulk: Callable[[Any], AbstractContextManager[object]] = lambda _: nullcontext()
+    """Held while a driver's connection does work that nobody waits for at a browser: it waits longer."""
     is_good: Callable[[Any], bool] = lambda _: True
     """Whether a driver's connection that was idle can still be used."""
 

@@ -103,7 +103,7 @@ class SqlDirectory:
         return left_out
 
     def _import_batch(self, batch: Sequence[UserProfile]) -> frozenset[int]:
-        with self._sql.transaction() as connection:
+        with self._sql.bulk_transaction() as connection:
             written = connection.each(statements.IMPORT_USER, map(_import_columns, batch))
             left_out = frozenset[int]() if written == len(batch) else _left_out(connection, batch)
             stored = [user for position, user in enumerate(batch) if position not in left_out]

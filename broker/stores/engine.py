@@ -179,6 +179,7 @@ class SqlEngine:
         self._engine = database.engine
         self._begin = database.begin
         self._turn = database.turn
+        self._bulk = database.bulk
         statements = Statements(self._engine.dialect)
         self._connections = Connections(
             lambda: Connection(database.connect(), statements),
@@ -223,6 +224,14 @@ class SqlEngine:
     def transaction(self) -> Iterator[Connection]:
         """Several statements as one; an exception undoes them all."""
         with self._turn, self._lent() as connection:
+            connection.command(self._begin)
+            yield connection
+            connection.command("COMMIT")
+
+    @contextmanager
+    def bulk_transaction(self) -> Iterator[Connection]:
+        """The same for many rows, and for longer than somebody at a browser would wait."""
+        with self._turn, self._lent() as connection, self._bulk(connection.driver):
             connection.command(self._begin)
             yield connection
             connection.command("COMMIT")

@@ -7,6 +7,8 @@ keep a thread for minutes: so each connection has a deadline of its own for ever
 from __future__ import annotations
 
 import select
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -18,6 +20,7 @@ from sqlalchemy.pool import NullPool
 from broker.stores.database import Database
 
 _ANSWER_SECONDS = 1.5
+_BULK_ANSWER_SECONDS = 30.0
 _CONNECT_SECONDS = 2
 """For each address of the server. psycopg takes less for two seconds as well."""
 _TURN_SECONDS = 0.3
@@ -27,13 +30,13 @@ _CONNECTIONS = 16
 
 
 class ImpatientConnection(psycopg.Connection[Any]):
-    """A connection that waits ``_ANSWER_SECONDS`` for an answer. Whoever borrowed it throws it away
+    """A connection that waits ``patience`` seconds for an answer. Whoever borrowed it throws it away
     then: the answer may still come, and must not be taken for that to the next question."""
 
-    def wait(
-        self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = _ANSWER_SECONDS
-    ) -> RV:
-        return super().wait(gen, interval, timeout)
+    patience = _ANSWER_SECONDS
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        return super().wait(gen, interval, self.patience if timeout is None else timeout)
 
 
 def database(url: sa.URL) -> Database:
@@ -51,6 +54,7 @@ def database(url: sa.URL) -> Database:
         begin="BEGIN",
         connections=_CONNECTIONS,
         patience=_TURN_SECONDS,
+        bulk=_bulk,
         is_good=_is_good,
     )
 
@@ -59,6 +63,15 @@ def _connect(
     _dialect: sa.Dialect, _record: object, arguments: list[Any], parameters: dict[str, Any]
 ) -> ImpatientConnection:
     return ImpatientConnection.connect(*arguments, **parameters)
+
+
+@contextmanager
+def _bulk(connection: ImpatientConnection) -> Iterator[None]:
+    connection.patience = _BULK_ANSWER_SECONDS
+    try:
+        yield
+    finally:
+        connection.patience = _ANSWER_SECONDS
 
 
 def _is_good(connection: psycopg.Connection[Any]) -> bool:

@@ -7,6 +7,8 @@ loss of power may take the last moments with it, for which every write is spared
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -23,6 +25,7 @@ _BEGIN = "BEGIN IMMEDIATE"
 """Take the write lock first: two readers that both want to write would refuse each other."""
 
 _BUSY_SECONDS = 1.0
+_BULK_BUSY_SECONDS = 30.0
 _CONNECTIONS = 8
 _LOG_PAGES = 4000
 """Of 4 KiB, which the log may have before they are written back and the disk is flushed. Sign-ins touch the
@@ -64,6 +67,7 @@ def database(url: sa.URL) -> Database:
         connections=_CONNECTIONS,
         patience=_BUSY_SECONDS,
         turn=Turn(),
+        bulk=_bulk,
     )
 
 
@@ -105,6 +109,20 @@ def _unusable(path: Path, reason: str) -> ConfigurationError:
         "user who runs this may write to; BROKER_STATE_DIR says where it is by default"
     )
     return ConfigurationError((fault,))
+
+
+@contextmanager
+def _bulk(connection: sqlite3.Connection) -> Iterator[None]:
+    """For its turn among processes. Threads of one process take turns as ever."""
+    _wait_for_others(connection, _BULK_BUSY_SECONDS)
+    try:
+        yield
+    finally:
+        _wait_for_others(connection, _BUSY_SECONDS)
+
+
+def _wait_for_others(connection: sqlite3.Connection, seconds: float) -> None:
+    connection.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
 
 
 def _set_up(connection: Any, _record: object) -> None:

@@ -81,6 +81,33 @@ class TestTransaction:
         assert kept.tb is not None
 
 
+class TestBulkTransaction:
+    def test_what_it_did_stays(self, sql: SqlEngine) -> None:
+        with sql.bulk_transaction() as connection:
+            connection.each(INSERT, [MARK])
+        assert sql.read(MARKS) == [("a",)]
+
+    def test_an_exception_undoes_it(self, sql: SqlEngine) -> None:
+        with pytest.raises(StoreUnavailableError), sql.bulk_transaction() as connection:
+            connection.each(INSERT, [MARK, MARK])
+        assert sql.read(MARKS) == []
+
+    def test_sqlite_waits_longer_for_others_until_it_ends(self, sqlite: SqlEngine) -> None:
+        patience = sa.text("PRAGMA busy_timeout")
+        with sqlite.bulk_transaction() as connection:
+            assert connection.all(patience) == [(30_000,)]
+        assert sqlite.read(patience) == [(1_000,)]
+
+    def test_postgresql_is_given_longer_to_answer_until_it_ends(
+        self, postgresql: SqlEngine
+    ) -> None:
+        with postgresql.bulk_transaction() as connection:
+            connection.command("SELECT pg_sleep(1.7)")
+        with pytest.raises(StoreUnavailableError), postgresql.transaction() as same:
+            same.command("SELECT pg_sleep(1.7)")
+        assert same is connection
+
+
 class Counting:
     """A driver's connection and its cursor: how many rows it is given at once."""
 
@@ -101,7 +128,7 @@ class Counting:
     ("rows", "given"), [(0, []), (1, [1]), (50, [50]), (51, [50, 1]), (120, [50, 50, 20])]
 )
 def test_many_rows_are_sent_a_few_at_a_time(rows: int, given: list[int]) -> None:
-    """A server has a second and a half for what it is sent at once, however much that is."""
+    """A server has the time of one answer for what it is sent at once, however much that is."""
     driver = Counting()
     connection = Connection(driver, Statements(SQLiteDialect()))
     columns = {"pool_id": POOL, "scope": "x", "digest": "d", "expires_at": 1.0}

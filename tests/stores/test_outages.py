@@ -18,9 +18,15 @@ from broker.stores.redis import RedisState
 from broker.stores.sql_state import SqlState
 from tests.kit.clock import ManualClock
 from tests.kit.forgetful_redis import ForgetfulRedis
+from tests.kit.pools import user
 from tests.kit.servers import PostgresqlServer, Server, free_port
 
 POOL = "eu-west-1_one"
+
+_SLOW_USERS = """
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1.7); RETURN NEW; END';
+CREATE TRIGGER slow BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION slow()
+"""
 
 Questions = tuple[Callable[[], object], ...]
 
@@ -126,6 +132,19 @@ def test_a_late_answer_is_not_taken_for_the_next_one(
     with pytest.raises(StoreUnavailableError), sql.transaction() as connection:
         connection.command("SELECT pg_sleep(2)")
     assert sql.read(sa.text("SELECT 1")) == [(1,)]
+    sql.dispose()
+
+
+def test_an_import_waits_longer_than_a_sign_in(postgresql_url: str) -> None:
+    """Nobody waits for it at a browser, and a busy server would end it half-way."""
+    sql = make_engine(postgresql_url)
+    migrate(sql)
+    with sql.transaction() as connection:
+        connection.command(_SLOW_USERS)
+    anna, berta = (user(sub=name, username=name, identities=()) for name in ("anna", "berta"))
+    assert SqlDirectory(sql).import_many([anna]) == []
+    with pytest.raises(StoreUnavailableError):
+        SqlDirectory(sql).create(berta)
     sql.dispose()
 
 
