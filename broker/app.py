@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flask import Flask, Request, Response
-from flask.globals import request_ctx  # noqa: TID251  # for requests that Flask dispatches
+from flask import Flask
+from flask import Response as FlaskResponse
+from flask.globals import request_ctx
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from broker.login.broker import Broker
@@ -29,6 +30,8 @@ from broker.web.authorize import authorize
 from broker.web.context import Sites
 from broker.web.headers import preflight, with_headers
 from broker.web.mounts import ErrorForm, Mount, Mounts
+from broker.web.request import Request
+from broker.web.response import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -99,7 +102,7 @@ class _Application(Flask):
             if row.cross_origin:
                 self._route(row.path, preflight, ("OPTIONS",))
         self.register_error_handler(
-            Exception, lambda error: self._landing.of(request_ctx.request, error)
+            Exception, lambda error: _Dispatched(self._landing.of(_request(), error))
         )
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -107,9 +110,7 @@ class _Application(Flask):
         if row is None or environ["REQUEST_METHOD"] not in row.methods:
             answer: Iterable[bytes] = super().wsgi_app(environ, start_response)
             return answer
-        # Kept in its own environ it would be a cycle, and its body stay until garbage is collected.
-        request = Request(environ, populate_request=False)
-        return self._answer(row, request)(environ, start_response)
+        return self._answer(row, Request(environ))(environ, start_response)
 
     def _answer(self, row: Mount, request: Request, **variables: str) -> Response:
         try:
@@ -120,8 +121,24 @@ class _Application(Flask):
             return self._landing.of(request, error)
 
     def _route(self, path: str, answer: Callable[..., Response], methods: tuple[str, ...]) -> None:
-        def view(**variables: str) -> Response:
-            return answer(request_ctx.request, **variables)
+        def view(**variables: str) -> FlaskResponse:
+            return _Dispatched(answer(_request(), **variables))
 
         name = f"{path} {' '.join(methods)}"
         self.add_url_rule(path, name, view, methods=methods, provide_automatic_options=False)
+
+
+def _request() -> Request:
+    """The one that Flask is dispatching."""
+    return Request(request_ctx.request.environ)
+
+
+class _Dispatched(FlaskResponse):
+    """A response of ours on its way through Flask, which would make another of any that is not its own."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(status=response.status)
+        self._response = response
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        return self._response(environ, start_response)

@@ -18,7 +18,8 @@ _PROJECT: dict[str, Any] = tomllib.loads((_ROOT / "pyproject.toml").read_text("u
 # The parts of the code that each contract leaves out, for they are where the library lives. The
 # demo's own programs (identity providers, an app) use what they need.
 _AT_HOME = {
-    "Flask lives at the edge": {"app", "web", "demo"},
+    "Flask lives in the application": {"app", "demo"},
+    "HTTP lives at the edge": {"app", "web", "demo"},
     "XML lives in saml": {"saml", "demo"},
     "Outgoing HTTP lives in upstream": {"upstream", "demo"},
     "JOSE lives in oauth and upstream": {"oauth", "upstream", "demo"},

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
-from flask import Response
 
 from broker.login.broker import Broker
 from broker.web.context import Site
-from broker.web.response import WholeResponse
+from broker.web.response import Response
 
 CONTENT_TYPE = "application/x-amz-json-1.1"
 
@@ -85,10 +84,14 @@ def error(refusal: ApiError) -> Response:
     response = _response(
         _encode({"__type": refusal.name, "message": refusal.message}), refusal.status
     )
-    response.headers["x-amzn-ErrorType"] = refusal.name
+    response.add("x-amzn-ErrorType", refusal.name)
     return response
 
 
 def _response(body: bytes, status: int) -> Response:
-    headers = {"Cache-Control": "no-store", "x-amzn-RequestId": str(uuid.uuid4())}
-    return WholeResponse(body, status, headers=headers, content_type=CONTENT_TYPE)
+    headers = {
+        "Content-Type": CONTENT_TYPE,
+        "Cache-Control": "no-store",
+        "x-amzn-RequestId": str(uuid.uuid4()),
+    }
+    return Response(body, status, headers)

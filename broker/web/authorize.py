@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flask import Request, Response
-
 from broker.login.broker import Broker
 from broker.login.flow import SignInRefusedError
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
@@ -18,6 +16,8 @@ from broker.web import context, errors, pages
 from broker.web.context import Site
 from broker.web.language import language_of
 from broker.web.pages import Purpose
+from broker.web.request import Request
+from broker.web.response import Response
 
 
 def authorize(request: Request, broker: Broker, site: Site) -> Response:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from flask import Request, Response
 from werkzeug.exceptions import (
     BadRequest,
     ClientDisconnected,
@@ -26,6 +25,8 @@ from broker.model.login import SIGN_IN_SECONDS, LoginSession
 from broker.model.parameters import Parameters
 from broker.model.pool import UserPool
 from broker.ports import Clock
+from broker.web.request import Request
+from broker.web.response import Response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -146,16 +147,11 @@ def _parsed(encoded: bytes) -> Parameters:
         raise BadRequest from error
 
 
-def _cookie(request: Request, name: str) -> str | None:
-    """Most callers, and every form that an identity provider sends, come without any."""
-    return request.cookies.get(name) if "HTTP_COOKIE" in request.environ else None
-
-
 def browser_binding(request: Request, site: Site) -> str | None:
     """The value that names this browser, or None. The legacy cookie counts on plain http alone."""
-    value = _cookie(request, BINDING_COOKIE)
+    value = request.cookies.get(BINDING_COOKIE)
     if value is None and not site.is_https:
-        value = _cookie(request, LEGACY_BINDING_COOKIE)
+        value = request.cookies.get(LEGACY_BINDING_COOKIE)
     return value if value is not None and _OPAQUE.fullmatch(value) else None
 
 
@@ -175,15 +171,14 @@ def bind_browser(response: Response, site: Site, binding: str) -> None:
         binding,
         max_age=SIGN_IN_SECONDS,
         secure=True,
-        httponly=True,
-        samesite="None",
+        same_site="None",
     )
     if not site.is_https:
-        response.set_cookie(LEGACY_BINDING_COOKIE, binding, max_age=SIGN_IN_SECONDS, httponly=True)
+        response.set_cookie(LEGACY_BINDING_COOKIE, binding, max_age=SIGN_IN_SECONDS)
 
 
 def session_cookie(request: Request) -> str | None:
-    value = _cookie(request, SESSION_COOKIE)
+    value = request.cookies.get(SESSION_COOKIE)
     return value if value is not None and _OPAQUE.fullmatch(value) else None
 
 
@@ -193,10 +188,9 @@ def sign_in_browser(response: Response, site: Site, session: LoginSession, clock
         session.id,
         max_age=max(0, session.expires_at - int(clock.now())),
         secure=site.is_https,
-        httponly=True,
-        samesite="Lax",
+        same_site="Lax",
     )
 
 
 def sign_out_browser(response: Response, site: Site) -> None:
-    response.delete_cookie(SESSION_COOKIE, secure=site.is_https, httponly=True, samesite="Lax")
+    response.set_cookie(SESSION_COOKIE, "", max_age=0, secure=site.is_https, same_site="Lax")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 
 import msgspec
-from flask import Request, Response
 from werkzeug.exceptions import NotFound
 
 from broker.login.broker import Broker
@@ -17,7 +16,8 @@ from broker.model.pool import STANDARD_ATTRIBUTES, VERIFIED_FLAGS, UserPool
 from broker.web import context, errors
 from broker.web.context import Site
 from broker.web.language import CODES
-from broker.web.response import WholeResponse
+from broker.web.request import Request
+from broker.web.response import Response
 
 _encode = msgspec.json.Encoder().encode
 _CACHE = {"Cache-Control": "public, max-age=3600"}
@@ -97,9 +97,8 @@ def service_provider_metadata(request: Request, broker: Broker, site: Site) -> R
     if provider is not None and provider not in site.pool.providers:
         raise NotFound
     body = broker.service_provider_metadata(site.pool, provider=provider)
-    return WholeResponse(
-        body, headers={"Cache-Control": "no-cache"}, content_type="application/samlmetadata+xml"
-    )
+    headers = {"Content-Type": "application/samlmetadata+xml", "Cache-Control": "no-cache"}
+    return Response(body, headers=headers)
 
 
 def no_such_document(request: Request, broker: Broker, site: Site, **names: str) -> Response:
@@ -117,4 +116,4 @@ def _json_document(request: Request, document: tuple[bytes, str]) -> Response:
     headers = {**_CACHE, "ETag": etag}
     if request.if_none_match.contains_weak(etag.strip('"')):
         return errors.empty(304, headers)
-    return WholeResponse(body, headers=headers, content_type="application/json")
+    return Response(body, headers={**headers, "Content-Type": "application/json"})

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 
-from flask import Request, Response
-
 from broker.login.broker import Broker
 from broker.login.events import new_reference
 from broker.model.errors import ErrorCode
 from broker.web import context, errors
 from broker.web.context import Site
 from broker.web.pages import PageError
+from broker.web.request import Request
+from broker.web.response import Response
 
 _log = logging.getLogger("broker.web")
 

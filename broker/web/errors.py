@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 import msgspec
-from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from broker.login.events import new_reference
@@ -26,7 +25,8 @@ from broker.web.api_wire import ApiError
 from broker.web.language import language_of
 from broker.web.mounts import ErrorForm, Mounts
 from broker.web.pages import PageError, Purpose
-from broker.web.response import WholeResponse
+from broker.web.request import Request
+from broker.web.response import Response
 
 _log = logging.getLogger("broker.web")
 _encode = msgspec.json.Encoder().encode
@@ -57,7 +57,7 @@ _STATUS_PAGES = {
 
 def empty(status: int, headers: Mapping[str, str] = NO_STORE) -> Response:
     """An answer without a body, and so without a Content-Type."""
-    return WholeResponse(status=status, headers=headers)
+    return Response(status=status, headers=headers)
 
 
 def redirect(location: str, status: int = 302) -> Response:
@@ -67,10 +67,12 @@ def redirect(location: str, status: int = 302) -> Response:
 
 def json_response(body: object, status: int = 200) -> Response:
     """JSON that no cache keeps (RFC 6749 5.1)."""
-    headers = {**NO_STORE, "x-amz-cognito-request-id": str(uuid.uuid4())}
-    return WholeResponse(
-        _encode(body), status, headers=headers, content_type="application/json;charset=UTF-8"
-    )
+    headers = {
+        **NO_STORE,
+        "Content-Type": "application/json;charset=UTF-8",
+        "x-amz-cognito-request-id": str(uuid.uuid4()),
+    }
+    return Response(_encode(body), status, headers)
 
 
 def json_error(request: Request, error: OAuthError, status: int = 400) -> Response:
@@ -185,14 +187,14 @@ class Landing:
         response = self._refused(request, status, _ADVICE.get(status, error.name))
         for name, value in error.get_headers():
             if name in ("Allow", "Retry-After"):
-                response.headers[name] = value
+                response.add(name, value)
         return response
 
     def _store_unavailable(self, request: Request, error: StoreUnavailableError) -> Response:
         """Fail closed, say so, and say when to come back."""
         code = ErrorCode.TEMPORARILY_UNAVAILABLE
         response = self._fault(request, "store_unavailable", 503, code, error)
-        response.headers["Retry-After"] = "5"
+        response.add("Retry-After", "5")
         return response
 
     def _unexpected(self, request: Request, error: Exception) -> Response:

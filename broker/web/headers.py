@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Request, Response
 from werkzeug.exceptions import HTTPException
 
 from broker.web import errors
 from broker.web.context import Sites
 from broker.web.mounts import Mounts
+from broker.web.request import Request
+from broker.web.response import Response
 
 _ALWAYS = [
     ("X-Content-Type-Options", "nosniff"),
@@ -58,11 +59,11 @@ def with_headers(app: Wsgi, sites: Sites, mounts: Mounts) -> Wsgi:
 def preflight(request: Request, **_: str) -> Response:
     """Allow what a browser asks for. ``*`` would not cover Authorization (Fetch standard, CORS protocol)."""
     response = errors.empty(204, {})
-    asked = request.headers.get("Access-Control-Request-Headers")
+    asked = request.header("Access-Control-Request-Headers")
     if asked:
-        response.headers["Access-Control-Allow-Headers"] = asked
-    response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
-    response.headers["Access-Control-Max-Age"] = "600"
+        response.add("Access-Control-Allow-Headers", asked)
+    response.add("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+    response.add("Access-Control-Max-Age", "600")
     return response
 
 

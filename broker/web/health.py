@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Response
-
 from broker.login.broker import Broker
 from broker.model.errors import StoreUnavailableError
 from broker.web import errors
+from broker.web.response import Response
 
 
 def health(broker: Broker) -> Response:
@@ -21,7 +20,7 @@ def ready(broker: Broker) -> Response:
             check()
     except StoreUnavailableError:
         response = errors.json_response({"status": "unavailable"}, 503)
-        response.headers["Retry-After"] = "5"
+        response.add("Retry-After", "5")
         return response
     return errors.json_response({"status": "ready"})
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from flask import Request, Response
-
 from broker.login import events
 from broker.login.broker import Broker
 from broker.login.events import Step
@@ -16,6 +14,8 @@ from broker.model.pool import ProviderType
 from broker.oauth.authorization_request import parse, verify_redirect
 from broker.web import context, errors
 from broker.web.context import Site
+from broker.web.request import Request
+from broker.web.response import Response
 
 _SAML = frozenset({ProviderType.SAML})
 _OAUTH = frozenset(ProviderType) - _SAML

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-from flask import Request
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_accept_header
 
 from broker.model.parameters import Parameters
 from broker.web import context
+from broker.web.request import Request
 
 CODES = ("en", "de", "es", "fr", "id", "it", "ja", "ko", "pt-BR", "zh-CN", "zh-TW")
 """The values of ``lang``, as Cognito's managed login has them; the first is the fallback."""
@@ -108,7 +108,7 @@ def language_of(request: Request) -> Language:
         lang=asked.get("lang"),
         ui_locales=asked.get("ui_locales"),
         cookie=request.cookies.get(context.LANGUAGE_COOKIE),
-        accept_language=request.headers.get("Accept-Language"),
+        accept_language=request.header("Accept-Language"),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from flask import Request, Response
-
 from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.parameters import Parameters
@@ -13,6 +11,8 @@ from broker.web import context, errors, pages
 from broker.web.context import LANGUAGE_COOKIE, Site
 from broker.web.language import language_of
 from broker.web.pages import EmailForm, EmailProblem, ProviderChoice
+from broker.web.request import Request
+from broker.web.response import Response
 
 _AUTHORIZE = "/oauth2/authorize"
 _NO_CHOICE: dict[str, str | None] = {
@@ -86,8 +86,7 @@ def _remember_language(
             LANGUAGE_COOKIE,
             language_of(request).code,
             secure=site.is_https,
-            httponly=True,
-            samesite="Lax",
+            same_site="Lax",
         )
 
 

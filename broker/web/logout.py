@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from flask import Request, Response
-
 from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.parameters import Parameters
@@ -27,6 +25,8 @@ from broker.web.authorize import upstream_response
 from broker.web.context import Site
 from broker.web.language import language_of
 from broker.web.pages import SignedOutNote
+from broker.web.request import Request
+from broker.web.response import Response
 
 _PATH = "/logout"
 _KNOWN = (

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flask import Response
+from broker.web.response import Response
 
 Endpoint = Callable[..., Response]
 

@@ -14,13 +14,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.resources import files
 
-from flask import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from broker.model.pool import ProviderType
 from broker.web.language import Language
-from broker.web.response import WholeResponse
+from broker.web.response import Response
 
 _TEMPLATES = Environment(
     loader=PackageLoader("broker"),
@@ -63,17 +62,16 @@ def _page(template: str, lang: Language, *, status: int, policy: str, **values: 
     """
     html = _TEMPLATES.get_template(template).render(lang=lang, text=lang.text, **values)
     # A value that is no Unicode (half of a surrogate pair) must not become an error of ours.
-    response = WholeResponse(
-        html.encode("utf-8", "replace"), status, content_type="text/html; charset=utf-8"
-    )
-    response.headers.update(
+    return Response(
+        html.encode("utf-8", "replace"),
+        status,
         {
+            "Content-Type": "text/html; charset=utf-8",
             "Cache-Control": "no-store",
             "Content-Language": lang.code,
             "Content-Security-Policy": policy,
-        }
+        },
     )
-    return response
 
 
 _BRANDS = {

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-from flask import Request, Response
-
 from broker.login.broker import Broker
 from broker.login.sign_out import SignOutRefusedError, refused_sign_out
 from broker.model.errors import Reason, UpstreamError
@@ -18,6 +16,8 @@ from broker.web.authorize import upstream_response
 from broker.web.context import Site
 from broker.web.logout import signed_out
 from broker.web.pages import Purpose
+from broker.web.request import Request
+from broker.web.response import Response
 
 _RESPONSE, _REQUEST, _LOGOUT_TOKEN = "SAMLResponse", "SAMLRequest", "logout_token"
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from flask import Response
+from werkzeug.http import dump_cookie
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -12,24 +14,66 @@ if TYPE_CHECKING:
 _WITHOUT_BODY = frozenset({204, 304})
 """RFC 9110 6.4.1; neither has a Content-Length of its own."""
 
+_STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
-class WholeResponse(Response):
-    """Complete when it is made, and sent as it was made.
 
-    Werkzeug would copy the headers, rewrite ``Location`` for browsers of old (lose an empty authority, as in
-    ``myapp:///callback``, change case, fail on what is no host name), and hand an iterator to granian,
-    which asks one piece by piece, with a change of threads for each.
+class Response:
+    """A WSGI application (PEP 3333), complete when it is made, and sent as it was made.
+
+    Raises ``ValueError`` when a header is given to it that would be two.
+
+    Werkzeug's would copy the headers several times, rewrite ``Location`` for browsers of old (lose an empty
+    authority, as in ``myapp:///callback``, change case, fail on what is no host name), and hand an
+    iterator to granian, which asks one piece by piece, with a change of threads for each.
     """
 
-    default_mimetype = None
-    """None without a body: browser libraries parse what has a Content-Type."""
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self, body: bytes = b"", status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.body = body
+        self.status = status
+        self.headers = list(headers.items()) if headers else []
+        _are_whole(headers.values() if headers else ())
+
+    def add(self, name: str, value: str) -> None:
+        _are_whole((value,))
+        self.headers.append((name, value))
+
+    def set_cookie(
+        self,
+        name: str,
+        value: str,
+        *,
+        max_age: int | None = None,
+        secure: bool = False,
+        same_site: str | None = None,
+    ) -> None:
+        """For ``max_age`` seconds, or as long as the browser runs; 0 takes it away. Max-Age says so alone:
+        it goes before Expires wherever it is known (RFC 6265 5.3)."""
+        cookie = dump_cookie(
+            name,
+            value,
+            max_age=max_age,
+            sync_expires=False,
+            secure=secure,
+            httponly=True,
+            samesite=same_site,
+        )
+        self.add("Set-Cookie", cookie)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-        body = self.get_data()
-        if self.status_code in _WITHOUT_BODY:
+        headers, body = self.headers, self.body
+        if self.status in _WITHOUT_BODY:
             body = b""
-            self.headers.pop("Content-Length", None)
         else:
-            self.headers["Content-Length"] = str(len(body))
-        start_response(self.status, self.headers.to_wsgi_list())
+            headers = [*headers, ("Content-Length", str(len(body)))]
+        start_response(_STATUS_LINES[self.status], headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+
+def _are_whole(values: Iterable[str]) -> None:
+    text = "".join(values)
+    if "\n" in text or "\r" in text:
+        raise ValueError("a line break in a header")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from flask import Request, Response
-
 from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.parameters import Parameters
@@ -11,6 +9,8 @@ from broker.oauth.authorization_request import refuse_other_encodings, refuse_re
 from broker.oauth.client_auth import authenticate
 from broker.web import context, errors
 from broker.web.context import Site
+from broker.web.request import Request
+from broker.web.response import Response
 
 _KNOWN = ("token", "token_type_hint", "client_id", "client_secret")
 
@@ -21,7 +21,7 @@ def revoke(request: Request, broker: Broker, site: Site) -> Response:
         form = context.form(request)
         refuse_repeated(form, _KNOWN)
         refuse_other_encodings(form, _KNOWN)
-        client = authenticate(request.headers.get("Authorization"), form, site.pool)
+        client = authenticate(request.header("Authorization"), form, site.pool)
         broker.refresh_tokens.revoke_token(site.pool, client, _token(form))
     except OAuthError as error:
         return refused(request, error)
@@ -33,7 +33,7 @@ def refused(request: Request, error: OAuthError) -> Response:
     if error.code is not ErrorCode.INVALID_CLIENT:
         return errors.json_error(request, error)
     response = errors.json_error(request, error, 401)
-    response.headers["WWW-Authenticate"] = errors.BASIC_CHALLENGE
+    response.add("WWW-Authenticate", errors.BASIC_CHALLENGE)
     return response
 
 

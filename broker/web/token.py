@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from flask import Request, Response
-
 from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.model.parameters import Parameters
@@ -13,6 +11,8 @@ from broker.oauth.client_auth import authenticate, is_basic
 from broker.oauth.scopes import split_scopes
 from broker.web import context, errors
 from broker.web.context import Site
+from broker.web.request import Request
+from broker.web.response import Response
 
 _KNOWN = (
     "grant_type", "client_id", "client_secret", "code", "redirect_uri", "code_verifier",
@@ -26,7 +26,7 @@ def token(request: Request, broker: Broker, site: Site) -> Response:
         form = context.form(request)
         refuse_repeated(form, _KNOWN)
         refuse_other_encodings(form, _KNOWN)
-        client = authenticate(request.headers.get("Authorization"), form, site.pool)
+        client = authenticate(request.header("Authorization"), form, site.pool)
         asked = _token_request(form)
         grant = broker.grants.get(asked.grant_type)
         if grant is None:
@@ -44,12 +44,10 @@ def token(request: Request, broker: Broker, site: Site) -> Response:
 
 def refused(request: Request, error: OAuthError) -> Response:
     """400; a client that tried Basic and failed gets 401 with a challenge (RFC 6749 5.2)."""
-    if error.code is not ErrorCode.INVALID_CLIENT or not is_basic(
-        request.headers.get("Authorization")
-    ):
+    if error.code is not ErrorCode.INVALID_CLIENT or not is_basic(request.header("Authorization")):
         return errors.json_error(request, error)
     response = errors.json_error(request, error, 401)
-    response.headers["WWW-Authenticate"] = errors.BASIC_CHALLENGE
+    response.add("WWW-Authenticate", errors.BASIC_CHALLENGE)
     return response
 
 

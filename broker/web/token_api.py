@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from flask import Request, Response
-
 from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.web import api_tokens, api_users, api_wire, context
 from broker.web.api_wire import ApiError, Members, Operation
 from broker.web.context import Site
+from broker.web.request import Request
+from broker.web.response import Response
 
 _log = logging.getLogger("broker.web")
 _PREFIX = "AWSCognitoIdentityProviderService."
@@ -66,7 +66,7 @@ _BY_CODE = {
 def token_api(request: Request, broker: Broker, site: Site) -> Response:
     """Read the target and the members, let the operation answer, name its refusal as Cognito does."""
     try:
-        operation = _operation(request.headers.get("X-Amz-Target", ""))
+        operation = _operation(request.header("X-Amz-Target") or "")
         members = Members.parse(context.body(request))
         return api_wire.answer(operation(broker, site, members))
     except OAuthError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from flask import Request, Response
-
 from broker.login.broker import Broker
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
 from broker.oauth.claims import userinfo_claims
@@ -11,6 +9,8 @@ from broker.oauth.issuer import invalid_token
 from broker.oauth.scopes import OPENID
 from broker.web import context, errors
 from broker.web.context import Site
+from broker.web.request import Request
+from broker.web.response import Response
 
 _FORM = "application/x-www-form-urlencoded"
 
@@ -30,15 +30,15 @@ def refused(request: Request, error: OAuthError) -> Response:
     """RFC 6750 3.1, in the words Cognito uses."""
     status = 400 if error.code is ErrorCode.INVALID_REQUEST else 401
     response = errors.json_error(request, error, status)
-    response.headers["WWW-Authenticate"] = (
-        f'Bearer error="{error.code}", error_description="{error.description}"'
+    response.add(
+        "WWW-Authenticate", f'Bearer error="{error.code}", error_description="{error.description}"'
     )
     return response
 
 
 def _presented_token(request: Request) -> str:
     """The one access token of the request: in the header or, by POST, in the form; never in both."""
-    header = request.headers.get("Authorization")
+    header = request.header("Authorization")
     in_form = None
     if request.method == "POST" and request.mimetype == _FORM:
         form = context.form(request)

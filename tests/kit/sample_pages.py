@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from flask import Response
-
 from broker.model.pool import ProviderType
 from broker.web import pages
 from broker.web.language import Language
@@ -17,6 +15,7 @@ from broker.web.pages import (
     Purpose,
     SignedOutNote,
 )
+from broker.web.response import Response
 
 REFERENCE = "2f1f6c3e-8c0e-4d0e-9d39-b7e8a3f2ad11"
 

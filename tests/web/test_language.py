@@ -6,11 +6,12 @@ import re
 from string import Formatter
 
 import pytest
-from flask import Flask, request
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.test import create_environ
 
 from broker.web.language import CODES, FALLBACK, LANGUAGES, Language, choose_language, language_of
+from broker.web.request import Request
 
 OTHERS = [language for language in LANGUAGES.values() if language is not FALLBACK]
 
@@ -107,5 +108,4 @@ def test_no_wish_is_an_error(lang: str, ui_locales: str, cookie: str, accept: st
     ],
 )
 def test_the_wishes_are_read_from_the_request(url: str, headers: dict[str, str], code: str) -> None:
-    with Flask("pages").test_request_context(url, headers=headers):
-        assert language_of(request).code == code
+    assert language_of(Request(create_environ(url, headers=headers))).code == code

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from flask import Flask, Response
+from flask import Flask
 from werkzeug.test import TestResponse, create_environ
 
 from broker import app as application
@@ -18,6 +18,7 @@ from broker.app import create_app, mount_table
 from broker.model.errors import StoreUnavailableError
 from broker.web import errors
 from broker.web.mounts import ErrorForm, Mount, Mounts
+from broker.web.response import Response
 from tests.kit.world import ORIGIN, POOL_ID, World
 
 ROWS = list(mount_table())

@@ -9,13 +9,14 @@ from html import escape
 from typing import Any
 
 import pytest
-from flask import Flask, Response, redirect, request
+from flask import Flask, redirect, request
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from broker.model.pool import ProviderType
 from broker.web import pages
 from broker.web.language import LANGUAGES
 from broker.web.pages import EmailForm, Purpose
+from broker.web.response import Response
 from tests.kit.sample_pages import EVERY_TYPE, FORM, PAGES, REFERENCE, choice, login
 from tests.kit.wsgi import served
 
