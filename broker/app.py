@@ -7,12 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flask import Flask
-from flask import Response as FlaskResponse
 from flask.globals import request_ctx
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from broker.login.broker import Broker
 from broker.web import (
+    context,
     discovery,
     error,
     errors,
@@ -101,14 +101,13 @@ class _Application(Flask):
             self._route(row.path, partial(self._answer, row), row.methods)
             if row.cross_origin:
                 self._route(row.path, preflight, ("OPTIONS",))
-        self.register_error_handler(
-            Exception, lambda error: _Dispatched(self._landing.of(_request(), error))
-        )
+        self.register_error_handler(Exception, lambda error: self._landing.of(_request(), error))
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         row = self._mounts.exact(environ.get("PATH_INFO", ""))
         if row is None or environ["REQUEST_METHOD"] not in row.methods:
             answer: Iterable[bytes] = super().wsgi_app(environ, start_response)
+            context.forget_body(environ)  # what Flask refuses, it keeps until garbage is collected
             return answer
         return self._answer(row, Request(environ))(environ, start_response)
 
@@ -120,9 +119,13 @@ class _Application(Flask):
         except Exception as error:  # noqa: BLE001  # it lands, in the form of the endpoint
             return self._landing.of(request, error)
 
+    def make_response(self, rv: Response) -> Response:  # type: ignore[override]  # all that views give
+        """Sent as it is: Flask would make one of its own of it."""
+        return rv
+
     def _route(self, path: str, answer: Callable[..., Response], methods: tuple[str, ...]) -> None:
-        def view(**variables: str) -> FlaskResponse:
-            return _Dispatched(answer(_request(), **variables))
+        def view(**variables: str) -> Response:
+            return answer(_request(), **variables)
 
         name = f"{path} {' '.join(methods)}"
         self.add_url_rule(path, name, view, methods=methods, provide_automatic_options=False)
@@ -131,14 +134,3 @@ class _Application(Flask):
 def _request() -> Request:
     """The one that Flask is dispatching."""
     return Request(request_ctx.request.environ)
-
-
-class _Dispatched(FlaskResponse):
-    """A response of ours on its way through Flask, which would make another of any that is not its own."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__(status=response.status)
-        self._response = response
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-        return self._response(environ, start_response)

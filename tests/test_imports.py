@@ -19,7 +19,7 @@ _PROJECT: dict[str, Any] = tomllib.loads((_ROOT / "pyproject.toml").read_text("u
 # demo's own programs (identity providers, an app) use what they need.
 _AT_HOME = {
     "Flask lives in the application": {"app", "demo"},
-    "HTTP lives at the edge": {"app", "web", "demo"},
+    "Werkzeug lives at the edge": {"app", "web", "demo"},
     "XML lives in saml": {"saml", "demo"},
     "Outgoing HTTP lives in upstream": {"upstream", "demo"},
     "JOSE lives in oauth and upstream": {"oauth", "upstream", "demo"},

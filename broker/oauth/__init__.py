@@ -1,1 +1,1 @@
-"""The authorization-server rules. No Flask, no I/O of its own."""
+"""The authorization-server rules. No HTTP, no I/O of its own."""

@@ -21,10 +21,11 @@ class Database:
     """How many a process may have."""
     patience: float
     """Seconds a thread waits for one of them."""
+    bulk: Callable[[Any], AbstractContextManager[object]]
+    """A transaction on a driver's connection that nobody waits for at a browser, and so waits longer itself.
+    It commits when the block ends well; after a failure the connection is not to be used again."""
     turn: AbstractContextManager[object] = field(default_factory=nullcontext)
     """Held while something is written."""
-    bulk: Callable[[Any], AbstractContextManager[object]] = lambda _: nullcontext()
-    """Held while a driver's connection does work that nobody waits for at a browser: it waits longer."""
     is_good: Callable[[Any], bool] = lambda _: True
     """Whether a driver's connection that was idle can still be used."""
 

@@ -230,11 +230,10 @@ class SqlEngine:
 
     @contextmanager
     def bulk_transaction(self) -> Iterator[Connection]:
-        """The same for many rows, and for longer than somebody at a browser would wait."""
+        """``transaction`` for many rows, which waits longer for the database. The turn among threads is
+        waited for as ever."""
         with self._turn, self._lent() as connection, self._bulk(connection.driver):
-            connection.command(self._begin)
             yield connection
-            connection.command("COMMIT")
 
     def _lent(self) -> _Loan:
         return _Loan(self._connections, self._unavailable)

@@ -21,6 +21,7 @@ from broker.stores.database import Database
 
 _ANSWER_SECONDS = 1.5
 _BULK_ANSWER_SECONDS = 30.0
+"""For some rows of an import: whoever runs it would rather wait for a busy server than begin again."""
 _CONNECT_SECONDS = 2
 """For each address of the server. psycopg takes less for two seconds as well."""
 _TURN_SECONDS = 0.3
@@ -30,13 +31,13 @@ _CONNECTIONS = 16
 
 
 class ImpatientConnection(psycopg.Connection[Any]):
-    """A connection that waits ``patience`` seconds for an answer. Whoever borrowed it throws it away
+    """A connection that waits ``answer_seconds`` for an answer. Whoever borrowed it throws it away
     then: the answer may still come, and must not be taken for that to the next question."""
 
-    patience = _ANSWER_SECONDS
+    answer_seconds = _ANSWER_SECONDS
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
 
 
 def database(url: sa.URL) -> Database:
@@ -67,11 +68,13 @@ def _connect(
 
 @contextmanager
 def _bulk(connection: ImpatientConnection) -> Iterator[None]:
-    connection.patience = _BULK_ANSWER_SECONDS
-    try:
-        yield
-    finally:
-        connection.patience = _ANSWER_SECONDS
+    """Locks are waited for no longer than ever: others wait for those that it has already."""
+    connection.answer_seconds = _BULK_ANSWER_SECONDS
+    connection.execute("BEGIN")
+    connection.execute(f"SET LOCAL lock_timeout = {int(_ANSWER_SECONDS * 1000)}")
+    yield
+    connection.execute("COMMIT")
+    connection.answer_seconds = _ANSWER_SECONDS
 
 
 def _is_good(connection: psycopg.Connection[Any]) -> bool:

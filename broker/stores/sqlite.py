@@ -25,7 +25,9 @@ _BEGIN = "BEGIN IMMEDIATE"
 """Take the write lock first: two readers that both want to write would refuse each other."""
 
 _BUSY_SECONDS = 1.0
-_BULK_BUSY_SECONDS = 30.0
+"""For another process that writes."""
+_BULK_BUSY_SECONDS = 5.0
+"""The same for an import, beside another one or a busy broker. Ctrl-C is not heard meanwhile."""
 _CONNECTIONS = 8
 _LOG_PAGES = 4000
 """Of 4 KiB, which the log may have before they are written back and the disk is flushed. Sign-ins touch the
@@ -113,15 +115,14 @@ def _unusable(path: Path, reason: str) -> ConfigurationError:
 
 @contextmanager
 def _bulk(connection: sqlite3.Connection) -> Iterator[None]:
-    """For its turn among processes. Threads of one process take turns as ever."""
-    _wait_for_others(connection, _BULK_BUSY_SECONDS)
-    try:
-        yield
-    finally:
-        _wait_for_others(connection, _BUSY_SECONDS)
+    _set_busy_timeout(connection, _BULK_BUSY_SECONDS)
+    connection.execute(_BEGIN)
+    yield
+    connection.execute("COMMIT")
+    _set_busy_timeout(connection, _BUSY_SECONDS)
 
 
-def _wait_for_others(connection: sqlite3.Connection, seconds: float) -> None:
+def _set_busy_timeout(connection: sqlite3.Connection, seconds: float) -> None:
     connection.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
 
 

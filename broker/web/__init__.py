@@ -1,1 +1,1 @@
-"""Flask lives here and in `broker.app`, nowhere else."""
+"""What is HTTP: a request read, a response written. Flask is in `broker.app` alone."""

@@ -84,7 +84,7 @@ def error(refusal: ApiError) -> Response:
     response = _response(
         _encode({"__type": refusal.name, "message": refusal.message}), refusal.status
     )
-    response.add("x-amzn-ErrorType", refusal.name)
+    response.add_header("x-amzn-ErrorType", refusal.name)
     return response
 
 

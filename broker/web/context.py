@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -62,11 +62,10 @@ class Sites:
     """Host -> ``Site``. With one pool any Host is its main domain; with several an unknown one is 421."""
 
     def __init__(self, pools: Mapping[str, UserPool]) -> None:
+        sites = [Site(pool, base_url) for pool in pools.values() for base_url in pool.domains]
         self._by_host = {
-            host: Site(pool, base_url)
-            for pool in pools.values()
-            for base_url in pool.domains
-            for host in _hosts_of(base_url)
+            **{host: site for site in sites for host in _with_default_ports(site.base_url)},
+            **{_host_of(site.base_url): site for site in sites},
         }
         only = next(iter(pools.values())) if len(pools) == 1 else None
         self._default = None if only is None else Site(only, only.domain)
@@ -78,12 +77,17 @@ class Sites:
         return site
 
 
-def _hosts_of(base_url: str) -> tuple[str, str]:
-    """The Host header a browser sends for this URL, without a default port, and that of others."""
+def _host_of(base_url: str) -> str:
+    """The Host header that a browser sends for this URL: without a default port."""
     url = urlsplit(base_url)
-    port = _DEFAULT_PORTS[url.scheme]
-    host = url.netloc.lower().removesuffix(port)
-    return host, host + port
+    return url.netloc.lower().removesuffix(_DEFAULT_PORTS[url.scheme])
+
+
+def _with_default_ports(base_url: str) -> Iterator[str]:
+    """What others send: with the default port of the URL, or of the wire behind a proxy."""
+    host = _host_of(base_url)
+    if urlsplit(f"//{host}").port is None:
+        yield from (host + port for port in _DEFAULT_PORTS.values())
 
 
 def query(request: Request) -> Parameters:
@@ -133,6 +137,11 @@ def _read(environ: WSGIEnvironment, size: int) -> bytes:
         return cast("bytes", environ["wsgi.input"].read(size))
     except OSError as error:
         raise ClientDisconnected from error
+
+
+def forget_body(environ: WSGIEnvironment) -> None:
+    """What was read of it, once the request is answered."""
+    environ.pop(_BODY, None)
 
 
 def parameters(request: Request) -> Parameters:

@@ -187,14 +187,14 @@ class Landing:
         response = self._refused(request, status, _ADVICE.get(status, error.name))
         for name, value in error.get_headers():
             if name in ("Allow", "Retry-After"):
-                response.add(name, value)
+                response.add_header(name, value)
         return response
 
     def _store_unavailable(self, request: Request, error: StoreUnavailableError) -> Response:
         """Fail closed, say so, and say when to come back."""
         code = ErrorCode.TEMPORARILY_UNAVAILABLE
         response = self._fault(request, "store_unavailable", 503, code, error)
-        response.add("Retry-After", "5")
+        response.add_header("Retry-After", "5")
         return response
 
     def _unexpected(self, request: Request, error: Exception) -> Response:

@@ -61,21 +61,21 @@ def preflight(request: Request, **_: str) -> Response:
     response = errors.empty(204, {})
     asked = request.header("Access-Control-Request-Headers")
     if asked:
-        response.add("Access-Control-Allow-Headers", asked)
-    response.add("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
-    response.add("Access-Control-Max-Age", "600")
+        response.add_header("Access-Control-Allow-Headers", asked)
+    response.add_header("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+    response.add_header("Access-Control-Max-Age", "600")
     return response
 
 
 def _is_cross_origin(mounts: Mounts, environ: dict[str, Any]) -> bool:
     """CORS for what browser apps call: any origin, no cookies, errors included."""
-    row = mounts.at(environ.get("PATH_INFO", ""))
+    row = mounts.at(Request(environ).path)
     return row is not None and row.cross_origin
 
 
 def _is_encrypted(sites: Sites, environ: dict[str, Any]) -> bool:
     """HSTS where the pool is served over https, which is never on loopback."""
     try:
-        return sites.of(environ.get("HTTP_HOST", "")).is_https
+        return sites.of(Request(environ).host).is_https
     except HTTPException:
         return False

@@ -20,7 +20,7 @@ def ready(broker: Broker) -> Response:
             check()
     except StoreUnavailableError:
         response = errors.json_response({"status": "unavailable"}, 503)
-        response.add("Retry-After", "5")
+        response.add_header("Retry-After", "5")
         return response
     return errors.json_response({"status": "ready"})
 

@@ -47,7 +47,7 @@ def refused(request: Request, error: OAuthError) -> Response:
     if error.code is not ErrorCode.INVALID_CLIENT or not is_basic(request.header("Authorization")):
         return errors.json_error(request, error)
     response = errors.json_error(request, error, 401)
-    response.add("WWW-Authenticate", errors.BASIC_CHALLENGE)
+    response.add_header("WWW-Authenticate", errors.BASIC_CHALLENGE)
     return response
 
 

@@ -30,7 +30,7 @@ def refused(request: Request, error: OAuthError) -> Response:
     """RFC 6750 3.1, in the words Cognito uses."""
     status = 400 if error.code is ErrorCode.INVALID_REQUEST else 401
     response = errors.json_error(request, error, status)
-    response.add(
+    response.add_header(
         "WWW-Authenticate", f'Bearer error="{error.code}", error_description="{error.description}"'
     )
     return response

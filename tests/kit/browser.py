@@ -93,7 +93,7 @@ class Browser:
                 if morsel["secure"] and not self._takes_secure():
                     continue
                 max_age = morsel["max-age"]
-                if max_age == "0" or "1970" in morsel["expires"]:
+                if max_age == "0":
                     self.cookies.pop(name, None)
                     continue
                 self.cookies[name] = Cookie(

@@ -111,13 +111,16 @@ def _signal_and_see_it_taken(worker: int) -> None:
 
 def _is_pending(worker: int) -> bool:
     """Whether a signal has come that the process has not met yet (proc_pid_status(5))."""
+    lines = _status(worker).splitlines()
+    return any(int(line.split()[1], 16) for line in lines if line.startswith("ShdPnd"))
+
+
+def _status(process: int) -> str:
+    """What the system says of it; nothing when it is gone."""
     try:
-        status = Path(f"/proc/{worker}/status").read_text()
+        return Path(f"/proc/{process}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
-        return False
-    return any(
-        int(line.split()[1], 16) for line in status.splitlines() if line.startswith("ShdPnd")
-    )
+        return ""
 
 
 def _post(length: int, more: str = "") -> bytes:
@@ -205,11 +208,9 @@ def test_no_worker_outlives_a_parent_that_was_killed(tmp_path: Path, certs: Path
 
 
 def _is_alive(process: int) -> bool:
-    """A zombie is not: it waits for somebody to read its status."""
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    """A zombie is not: it waits for somebody to read how it ended."""
+    status = _status(process)
+    return bool(status) and "\nState:\tZ" not in status
 
 
 def test_sighup_reads_the_configuration_again(running: Serving) -> None:

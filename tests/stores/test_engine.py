@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite as SQLiteDialect
@@ -38,6 +39,11 @@ def insert_one(connection: Connection) -> object:
 
 def insert_each(connection: Connection) -> object:
     return connection.each(INSERT, [MARK])
+
+
+def insert_in_bulk(sql: SqlEngine) -> None:
+    with sql.bulk_transaction() as connection:
+        insert_each(connection)
 
 
 def insert_twice(sql: SqlEngine, again: Callable[[Connection], object]) -> None:
@@ -83,8 +89,8 @@ class TestTransaction:
 
 class TestBulkTransaction:
     def test_what_it_did_stays(self, sql: SqlEngine) -> None:
-        with sql.bulk_transaction() as connection:
-            connection.each(INSERT, [MARK])
+        insert_in_bulk(sql)
+        sql.dispose()  # what its connection alone can see would go with it
         assert sql.read(MARKS) == [("a",)]
 
     def test_an_exception_undoes_it(self, sql: SqlEngine) -> None:
@@ -95,8 +101,10 @@ class TestBulkTransaction:
     def test_sqlite_waits_longer_for_others_until_it_ends(self, sqlite: SqlEngine) -> None:
         patience = sa.text("PRAGMA busy_timeout")
         with sqlite.bulk_transaction() as connection:
-            assert connection.all(patience) == [(30_000,)]
-        assert sqlite.read(patience) == [(1_000,)]
+            assert connection.all(patience) == [(5_000,)]
+        with sqlite.transaction() as same:
+            assert same.all(patience) == [(1_000,)]
+        assert same is connection
 
     def test_postgresql_is_given_longer_to_answer_until_it_ends(
         self, postgresql: SqlEngine
@@ -106,6 +114,15 @@ class TestBulkTransaction:
         with pytest.raises(StoreUnavailableError), postgresql.transaction() as same:
             same.command("SELECT pg_sleep(1.7)")
         assert same is connection
+
+    def test_it_waits_no_longer_for_locks_on_postgresql(self, postgresql: SqlEngine) -> None:
+        """Whoever needs what it has locked already would wait as long."""
+        empty(postgresql)
+        with postgresql.transaction() as other:
+            insert_one(other)
+            with pytest.raises(StoreUnavailableError) as raised:
+                insert_in_bulk(postgresql)
+        assert isinstance(raised.value.__cause__, psycopg.errors.LockNotAvailable)
 
 
 class Counting:

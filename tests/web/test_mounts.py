@@ -11,12 +11,14 @@ from functools import partial
 
 import pytest
 from flask import Flask
+from werkzeug.exceptions import MisdirectedRequest
 from werkzeug.test import TestResponse, create_environ
 
 from broker import app as application
 from broker.app import create_app, mount_table
 from broker.model.errors import StoreUnavailableError
 from broker.web import errors
+from broker.web.context import Sites
 from broker.web.mounts import ErrorForm, Mount, Mounts
 from broker.web.response import Response
 from tests.kit.world import ORIGIN, POOL_ID, World
@@ -90,7 +92,31 @@ def test_a_host_of_no_pool(two_pools: World, row: Mount) -> None:
     assert is_as_promised(row, response), response.data
 
 
-@pytest.mark.parametrize("host", ["other.example", "other.example:443", "OTHER.example"])
+@rows(lambda row: row.path != "/")
+@pytest.mark.parametrize("slashes", ["", "//", "///"])
+def test_slashes_at_the_start_count_as_one(world: World, row: Mount, slashes: str) -> None:
+    """As they are routed, so also in the form of a refusal and in who may read it."""
+    path = slashes + path_of(row).removeprefix("/")
+    client = world.app.test_client()
+    response = client.put(base_url=ORIGIN, environ_overrides={"PATH_INFO": path})
+    assert is_as_promised(row, response), response.data
+
+
+def test_a_method_is_the_one_it_was_routed_by(world: World) -> None:
+    """Werkzeug routes any spelling of POST: its body must be read then, and not its query."""
+    response = world.app.test_client().post(
+        "/oauth2/userInfo",
+        base_url=ORIGIN,
+        data={"access_token": "x"},
+        environ_overrides={"REQUEST_METHOD": "post"},
+    )
+    assert (response.status_code, response.json["error"]) == (401, "invalid_token")
+
+
+HOSTS = ["other.example", "other.example:443", "other.example:80", "OTHER.example"]
+
+
+@pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_host_may_name_the_default_port(two_pools: World, host: str, scheme: str) -> None:
     """As some clients do, whatever the scheme between the proxy and here."""
@@ -98,6 +124,27 @@ def test_a_host_may_name_the_default_port(two_pools: World, host: str, scheme: s
     response = client.get("/error", base_url=f"{scheme}://proxy.example", headers={"Host": host})
     assert response.status_code == 400
     assert "Strict-Transport-Security" in response.headers
+
+
+def test_a_default_port_is_no_other_pools(world: World) -> None:
+    pool = world.broker.pools[POOL_ID]
+    named = replace(pool, id="eu-west-1_Named", domains=("http://x.localhost:443",))
+    other = replace(
+        pool, id="eu-west-1_Other", domains=("https://x.localhost", "http://y.localhost:80")
+    )
+    sites = Sites({"named": named, "other": other})
+    assert sites.of("x.localhost:443").pool is named
+    for host in (
+        "x.localhost",
+        "x.localhost:80",
+        "y.localhost",
+        "y.localhost:80",
+        "y.localhost:443",
+    ):
+        assert sites.of(host).pool is other, host
+    for host in ("x.localhost:8080", "x.localhost:443:443", "x.localhost:443:80", ""):
+        with pytest.raises(MisdirectedRequest):
+            sites.of(host)
 
 
 @pytest.fixture
@@ -164,6 +211,13 @@ def test_a_request_is_forgotten_when_it_is_answered(world: World) -> None:
         assert [body() for body in kept] == [None, None]
     finally:
         gc.enable()
+
+
+def test_a_body_that_nobody_wanted_is_forgotten(world: World) -> None:
+    """Flask keeps a request that it refuses, with its environment."""
+    environ = create_environ("/nope", ORIGIN, method="POST", content_type=FORM, data=b"a=b")
+    b"".join(world.app.wsgi_app(environ, lambda *_: None))  # type: ignore[arg-type,return-value]
+    assert b"a=b" not in environ.values()
 
 
 @rows(lambda row: Mounts(ROWS).exact(row.path) is not None)
