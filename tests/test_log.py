@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import broker
-from broker.log import JsonFormatter, TextFormatter
+from broker.log import JsonLines, TextFormatter
 from broker.model.errors import StoreUnavailableError
 
 
 def line(**fields: str) -> str:
     record = logging.makeLogRecord({"msg": "event", "levelname": "INFO", **fields})
     return TextFormatter().format(record).partition(" info ")[2]
+
+
+def in_json(record: logging.LogRecord) -> dict[str, Any]:
+    stream = io.BytesIO()
+    JsonLines(stream).handle(record)
+    text = stream.getvalue()
+    assert text.endswith(b"}\n")
+    assert text.count(b"\n") == 1
+    return dict(json.loads(text))
 
 
 def test_plain_values_stand_as_they_are() -> None:
@@ -33,6 +44,32 @@ def test_values_with_spaces_and_quotes_are_quoted() -> None:
 def test_no_value_reaches_the_terminal_as_a_command(character: str) -> None:
     """A path may hold any of these, and so could forge a line or hide one."""
     assert line(path=f"/{character}[2J").isprintable()
+
+
+def test_a_line_of_json_has_the_fields_that_were_given() -> None:
+    standard = {"msg": "event", "levelname": "INFO", "name": "broker.x", "created": 1.5}
+    assert in_json(logging.makeLogRecord({**standard, "count": 3, "empty": ""})) == {
+        "time": "1970-01-01T00:00:01.500+00:00",
+        "level": "info",
+        "logger": "broker.x",
+        "event": "event",
+        "count": 3,
+    }
+
+
+@pytest.mark.parametrize("value", ["a\nb", "\x1b[2J", "\u2028", "\ud800", "ö", Path("/x"), 2**70])
+def test_a_line_of_json_holds_whatever_is_said(value: object) -> None:
+    told = in_json(logging.makeLogRecord({"msg": "event", "said": value}))["said"]
+    assert told == (value if isinstance(value, int) else str(value))
+
+
+def test_a_stream_that_is_gone_is_no_fault_of_the_caller(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stream = io.BytesIO()
+    stream.close()
+    JsonLines(stream).handle(logging.makeLogRecord({"msg": "event"}))
+    assert "closed file" in capsys.readouterr().err
 
 
 def _events() -> Iterator[tuple[str, str]]:
@@ -64,15 +101,15 @@ def caught(error: Exception, cause: Exception) -> logging.LogRecord:
 def test_a_store_that_is_away_is_told_in_one_line() -> None:
     cause = OSError("no route\nto host")
     record = caught(StoreUnavailableError("redis: away"), cause)
-    told = json.loads(JsonFormatter().format(record))
+    told = in_json(record)
     assert told["fault"] == "redis: away; because of OSError: no route to host"
     assert "trace" not in told
     assert TextFormatter().format(record).endswith(f'event fault="{told["fault"]}"')
     repeated = caught(StoreUnavailableError(f"redis: {cause}"), cause)
-    assert json.loads(JsonFormatter().format(repeated))["fault"] == "redis: no route to host"
+    assert in_json(repeated)["fault"] == "redis: no route to host"
 
 
 def test_an_unexpected_fault_keeps_its_trace() -> None:
     record = caught(RuntimeError("ours"), ValueError("deeper"))
-    assert "Traceback" in json.loads(JsonFormatter().format(record))["trace"]
+    assert "Traceback" in in_json(record)["trace"]
     assert "Traceback" in TextFormatter().format(record)

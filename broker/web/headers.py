@@ -47,8 +47,10 @@ def with_headers(app: Wsgi, sites: Sites, mounts: Mounts) -> Wsgi:
     """``app`` with the headers of every answer, which it leaves to this layer."""
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        request = Request(environ)
+
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            more = _MORE[_is_encrypted(sites, environ), _is_cross_origin(mounts, environ)]
+            more = _MORE[_is_encrypted(sites, request), _is_cross_origin(mounts, request)]
             return start_response(status, [*headers, *more], *error)
 
         return app(environ, start)
@@ -67,15 +69,15 @@ def preflight(request: Request, **_: str) -> Response:
     return response
 
 
-def _is_cross_origin(mounts: Mounts, environ: dict[str, Any]) -> bool:
+def _is_cross_origin(mounts: Mounts, request: Request) -> bool:
     """CORS for what browser apps call: any origin, no cookies, errors included."""
-    row = mounts.at(Request(environ).path)
+    row = mounts.at(request.path)
     return row is not None and row.cross_origin
 
 
-def _is_encrypted(sites: Sites, environ: dict[str, Any]) -> bool:
+def _is_encrypted(sites: Sites, request: Request) -> bool:
     """HSTS where the pool is served over https, which is never on loopback."""
     try:
-        return sites.of(Request(environ).host).is_https
+        return sites.of(request.host).is_https
     except HTTPException:
         return False
