@@ -11,26 +11,18 @@ import logging
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import IO
-
-import msgspec
 
 from broker.model.errors import StoreUnavailableError
 
-_encode = msgspec.json.Encoder(enc_hook=str).encode
-_TRACES = logging.Formatter()
+_encode = json.JSONEncoder(default=str, ensure_ascii=False).encode
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
 def configure(style: str) -> None:
     """Send every record to standard error; ``style`` is ``json`` or ``text``."""
-    handler: logging.Handler
-    if style == "json":
-        handler = JsonLines(sys.stderr.buffer)
-    else:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(TextFormatter())
+    handler = logging.StreamHandler(sys.stderr)
     handler.setLevel(logging.INFO)
+    handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
     _leave_out_what_no_line_shows()
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -40,7 +32,7 @@ def configure(style: str) -> None:
 
 
 def _leave_out_what_no_line_shows() -> None:
-    """Where in the code, in which thread and process. Finding that out costs about as much as the line
+    """Where in the code, in which thread and process: finding that out for each record has its price
     (Logging HOWTO, "Optimization")."""
     logging._srcfile = None  # noqa: SLF001  # as documented
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
@@ -61,41 +53,22 @@ def extras(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
             yield name, value
 
 
-class JsonLines(logging.Handler):
-    """``{"time", "level", "logger", "event", ...extras}``, one object a line."""
+class JsonFormatter(logging.Formatter):
+    """``{"time", "level", "logger", "event", ...extras}``."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
-        super().__init__()
-        self._stream = stream
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._stream.write(_json(_fields(record)) + b"\n")
-            self._stream.flush()
-        except Exception:  # noqa: BLE001  # as every handler of the standard library does
-            self.handleError(record)
-
-
-def _fields(record: logging.LogRecord) -> dict[str, object]:
-    fields: dict[str, object] = {
-        "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-        "level": record.levelname.lower(),
-        "logger": record.name,
-        "event": record.getMessage(),
-        **dict(extras(record)),
-    }
-    if fault := _fault(record):
-        fields["fault"] = fault
-    elif record.exc_info:
-        fields["trace"] = _TRACES.formatException(record.exc_info)
-    return fields
-
-
-def _json(fields: dict[str, object]) -> bytes:
-    try:
-        return _encode(fields)
-    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can show
-        return json.dumps(fields, default=str).encode()
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **dict(extras(record)),
+        }
+        if fault := _fault(record):
+            line["fault"] = fault
+        elif record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return _encode(line)
 
 
 class TextFormatter(logging.Formatter):
