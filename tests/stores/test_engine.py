@@ -112,7 +112,7 @@ class TestBulkTransaction:
         with postgresql.bulk_transaction() as connection:
             connection.command("SELECT pg_sleep(1.7)")
         with pytest.raises(StoreUnavailableError), postgresql.transaction() as same:
-            same.command("SELECT pg_sleep(1.7)")
+            same.command("SELECT pg_sleep(6)")
         assert same is connection
 
     def test_it_waits_no_longer_for_locks_on_postgresql(self, postgresql: SqlEngine) -> None:

@@ -24,7 +24,8 @@ from tests.kit.servers import PostgresqlServer, Server, free_port
 POOL = "eu-west-1_one"
 
 _SLOW_USERS = """
-CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1.7); RETURN NEW; END';
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+  $$BEGIN PERFORM pg_sleep(CASE NEW.username WHEN 'anna' THEN 1.7 ELSE 6 END); RETURN NEW; END$$;
 CREATE TRIGGER slow BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION slow()
 """
 
