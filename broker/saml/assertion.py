@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from broker.model.errors import Reason
 from broker.saml.instant import read_instant
+from broker.saml.node import Node
 from broker.saml.refusal import refused
-from broker.saml.xml import SAML, XSI, Element, XmlError, children, name, plain_text, text
+from broker.saml.xml import SAML, XSI, XmlError, name
 
 ATTRIBUTE = name(SAML, "Attribute")
 ATTRIBUTE_STATEMENT = name(SAML, "AttributeStatement")
@@ -50,7 +51,7 @@ class Assertion:
     session_not_on_or_after: float | None = None
 
 
-def instant(element: Element, attribute: str) -> float | None:
+def instant(element: Node, attribute: str) -> float | None:
     """A time attribute; None when absent. One that cannot be read is refused, not ignored."""
     value = element.get(attribute)
     if value is None:
@@ -61,33 +62,33 @@ def instant(element: Element, attribute: str) -> float | None:
         raise refused(Reason.SAML_ASSERTION_MALFORMED, f"a time in {attribute}", value) from fault
 
 
-def simple_text(element: Element) -> str:
+def simple_text(element: Node) -> str:
     """The value of an element that holds text only, white space around it left out."""
     try:
-        return plain_text(element).strip()
+        return element.plain_text().strip()
     except XmlError as fault:
         raise refused(Reason.SAML_ASSERTION_MALFORMED, fault.expected, fault.received) from fault
 
 
-def only_subject(assertion: Element) -> Element:
+def only_subject(assertion: Node) -> Node:
     """The one Subject (SAML core 2.3.3)."""
-    found = children(assertion, SUBJECT)
+    found = assertion.children(SUBJECT)
     if len(found) != 1:
         raise refused(Reason.SAML_ASSERTION_MALFORMED, "one Subject", str(len(found)))
     return found[0]
 
 
-def name_id_in(parent: Element) -> NameId:
+def name_id_in(parent: Node) -> NameId:
     """The one NameID of a Subject, or of a LogoutRequest (SAML core 2.2.3).
 
     Compared by everybody downstream code point for code point, so nothing is trimmed or folded.
     """
-    found = children(parent, NAME_ID)
+    found = parent.children(NAME_ID)
     if len(found) != 1:
         raise refused(Reason.SAML_NAME_ID, "one NameID", str(len(found)))
     element = found[0]
     try:
-        value = plain_text(element)
+        value = element.plain_text()
     except XmlError as fault:
         raise refused(Reason.SAML_NAME_ID, fault.expected, fault.received) from fault
     if not value.strip():
@@ -102,7 +103,7 @@ def name_id_in(parent: Element) -> NameId:
     )
 
 
-def attributes(assertion: Element) -> dict[str, tuple[str, ...]]:
+def attributes(assertion: Node) -> dict[str, tuple[str, ...]]:
     """Attribute name -> values in order, several Attribute elements of one name joined.
 
     A FriendlyName works as well where it can mean one attribute only and is nobody's Name.
@@ -129,29 +130,29 @@ def claims_of(
     return {**attributes, "NameID": (name_id.value,)}
 
 
-def _attributes(assertion: Element) -> Iterator[Element]:
-    for statement in assertion.iterchildren(ATTRIBUTE_STATEMENT):
-        yield from statement.iterchildren(ATTRIBUTE)
+def _attributes(assertion: Node) -> Iterator[Node]:
+    for statement in assertion.children(ATTRIBUTE_STATEMENT):
+        yield from statement.children(ATTRIBUTE)
 
 
-def _values(attribute: Element) -> tuple[str, ...]:
+def _values(attribute: Node) -> tuple[str, ...]:
     """All values but the nil ones (SAML core 2.7.3.1.1); an element inside counts by its text."""
     return tuple(
-        text(value).strip() if len(value) else value.text or ""
-        for value in attribute.iterchildren(ATTRIBUTE_VALUE)
+        value.text().strip() if value.elements() else value.text()
+        for value in attribute.children(ATTRIBUTE_VALUE)
         if value.get(name(XSI, "nil")) not in ("true", "1")
     )
 
 
-def authn_statement(assertion: Element) -> Element:
+def authn_statement(assertion: Node) -> Node:
     """The first AuthnStatement; there is at least one (SAML profiles 4.1.4.2)."""
-    statement = next(assertion.iterchildren(AUTHN_STATEMENT), None)
-    if statement is None:
+    statements = assertion.children(AUTHN_STATEMENT)
+    if not statements:
         raise refused(Reason.SAML_AUTHN_STATEMENT, "an AuthnStatement", "none")
-    return statement
+    return statements[0]
 
 
-def authn_instant(assertion: Element) -> float:
+def authn_instant(assertion: Node) -> float:
     """When the person signed in, which an AuthnStatement must say (SAML core 2.7.2)."""
     at = instant(authn_statement(assertion), "AuthnInstant")
     if at is None:
@@ -159,21 +160,21 @@ def authn_instant(assertion: Element) -> float:
     return at
 
 
-def authn_context(assertion: Element) -> str | None:
+def authn_context(assertion: Node) -> str | None:
     """How the person signed in, as far as it is a class (SAML core 2.7.2.2)."""
-    for context in authn_statement(assertion).iterchildren(AUTHN_CONTEXT):
-        for reference in context.iterchildren(CONTEXT_CLASS):
+    for context in authn_statement(assertion).children(AUTHN_CONTEXT):
+        for reference in context.children(CONTEXT_CLASS):
             return simple_text(reference)
     return None
 
 
-def session_end(assertion: Element) -> float | None:
+def session_end(assertion: Node) -> float | None:
     """The earliest SessionNotOnOrAfter of the AuthnStatements (SAML core 2.7.2)."""
-    ends = [instant(s, "SessionNotOnOrAfter") for s in children(assertion, AUTHN_STATEMENT)]
+    ends = [instant(s, "SessionNotOnOrAfter") for s in assertion.children(AUTHN_STATEMENT)]
     return min((end for end in ends if end is not None), default=None)
 
 
-def read_assertion(assertion: Element, *, issuer: str, usable_until: float) -> Assertion:
+def read_assertion(assertion: Node, *, issuer: str, usable_until: float) -> Assertion:
     """The values of a verified assertion that passed every rule."""
     return Assertion(
         id=assertion.get("ID", ""),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 from base64 import b64decode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from broker.saml.node import Node
 from broker.saml.xml import (
     DS,
     XENC,
@@ -26,12 +27,9 @@ from broker.saml.xml import (
     Element,
     RefusedError,
     XmlError,
-    children,
     escaped,
     name,
-    only_child,
     parse,
-    plain_text,
     serialized,
     words,
 )
@@ -77,12 +75,12 @@ class _Cipher:
     open: Callable[[bytes, bytes], bytes]
 
 
-def decrypt(holder: Element, keys: Sequence[rsa.RSAPrivateKey]) -> bytes:
+def decrypt(holder: Node, keys: Sequence[rsa.RSAPrivateKey]) -> bytes:
     """The plaintext inside an EncryptedAssertion. Raises ``DecryptionError``, and nothing else."""
     try:
-        data = only_child(holder, name(XENC, "EncryptedData"))
-        cipher = _CIPHERS[only_child(data, name(XENC, "EncryptionMethod")).get("Algorithm", "")]
-        wrapped = list(_encrypted_keys(holder, data))
+        data = holder.only_child(name(XENC, "EncryptedData"))
+        cipher = _CIPHERS[data.only_child(name(XENC, "EncryptionMethod")).get("Algorithm", "")]
+        wrapped = _encrypted_keys(holder, data)
         content_key = _content_key(wrapped, keys, cipher.key_size)
         return cipher.open(content_key, _cipher_value(data))
     except Exception as fault:
@@ -105,22 +103,22 @@ def read_within(plaintext: bytes, holder: Element) -> Element:
         raise DecryptionError from fault
 
 
-def _encrypted_keys(holder: Element, data: Element) -> Iterator[Element]:
+def _encrypted_keys(holder: Node, data: Node) -> list[Node]:
     """Inside KeyInfo or beside EncryptedData: both places are in use (SAML core 2.3.4)."""
     tag = name(XENC, "EncryptedKey")
-    found = children(holder, tag)
-    for key_info in children(data, name(DS, "KeyInfo")):
-        found += children(key_info, tag)
+    found = holder.children(tag)
+    for key_info in data.children(name(DS, "KeyInfo")):
+        found += key_info.children(tag)
     if len(found) > MAX_ENCRYPTED_KEYS:
         raise XmlError(f"at most {MAX_ENCRYPTED_KEYS} encrypted keys", str(len(found)))
-    return iter(found)
+    return found
 
 
-def _content_key(wrapped: Sequence[Element], keys: Sequence[rsa.RSAPrivateKey], size: int) -> bytes:
+def _content_key(wrapped: Sequence[Node], keys: Sequence[rsa.RSAPrivateKey], size: int) -> bytes:
     """The content key, or a random one. Every pair is tried, so the time does not tell which."""
     found = secrets.token_bytes(size)
     for encrypted in wrapped:
-        scheme = _oaep(only_child(encrypted, name(XENC, "EncryptionMethod")))
+        scheme = _oaep(encrypted.only_child(name(XENC, "EncryptionMethod")))
         value = _cipher_value(encrypted)
         for key in keys:
             unwrapped = _unwrap(key, value, scheme)
@@ -136,7 +134,7 @@ def _unwrap(key: rsa.RSAPrivateKey, value: bytes, scheme: padding.AsymmetricPadd
         return b""
 
 
-def _oaep(method: Element) -> padding.AsymmetricPadding:
+def _oaep(method: Node) -> padding.AsymmetricPadding:
     """RSA-OAEP as declared (XML Encryption 5.5.2). PKCS#1 v1.5 is no member: it is an oracle."""
     uri = method.get("Algorithm", "")
     if uri not in (RSA_OAEP_MGF1P, RSA_OAEP):
@@ -144,21 +142,21 @@ def _oaep(method: Element) -> padding.AsymmetricPadding:
     digest = _declared(method, name(DS, "DigestMethod"), _DIGESTS)
     # rsa-oaep-mgf1p is MGF1 with SHA-1 by definition and has no MGF child.
     mgf = _declared(method, name(XENC11, "MGF"), _MASKS) if uri == RSA_OAEP else _SHA1
-    label = "".join(plain_text(p) for p in children(method, name(XENC, "OAEPparams")))
+    label = "".join(p.plain_text() for p in method.children(name(XENC, "OAEPparams")))
     return padding.OAEP(padding.MGF1(mgf), digest, b64decode(label) or None)
 
 
 def _declared(
-    method: Element, tag: str, table: dict[str, hashes.HashAlgorithm]
+    method: Node, tag: str, table: dict[str, hashes.HashAlgorithm]
 ) -> hashes.HashAlgorithm:
-    for parameter in children(method, tag):
+    for parameter in method.children(tag):
         return table[parameter.get("Algorithm", "")]
     return _SHA1
 
 
-def _cipher_value(encrypted: Element) -> bytes:
-    value = only_child(only_child(encrypted, name(XENC, "CipherData")), name(XENC, "CipherValue"))
-    return b64decode("".join(words(plain_text(value))), validate=True)
+def _cipher_value(encrypted: Node) -> bytes:
+    value = encrypted.only_child(name(XENC, "CipherData")).only_child(name(XENC, "CipherValue"))
+    return b64decode("".join(words(value.plain_text())), validate=True)
 
 
 def _open_gcm(key: bytes, data: bytes) -> bytes:

@@ -15,10 +15,10 @@ from functools import partial
 from broker.model.errors import Reason, UpstreamError
 from broker.saml.assertion import NameId, attributes, claims_of, name_id_in, only_subject
 from broker.saml.expectations import Expectations
+from broker.saml.node import Node
 from broker.saml.response import ENCRYPTED_ASSERTION, one_assertion, sent_response, verified
 from broker.saml.rules import ASSERTION_RULES, Rule, response_rules
 from broker.saml.signature import is_signed
-from broker.saml.xml import Element, children
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ def explain(encoded: str, expected: Expectations, sequel: Sequel) -> Iterator[Fi
     """Every step for ``encoded``, and those of ``sequel`` when it names somebody."""
     finding, sent = attempt("The message is a SAML Response", partial(sent_response, encoded))
     yield finding
-    if not isinstance(sent, Element):
+    if not isinstance(sent, Node):
         return
     finding, response = _signature("Response", sent, expected, Reason.SAML_RESPONSE_SIGNATURE)
     yield finding
@@ -60,7 +60,7 @@ def explain(encoded: str, expected: Expectations, sequel: Sequel) -> Iterator[Fi
         "It has one assertion that can be read", partial(one_assertion, response, sent, expected)
     )
     yield finding
-    if not isinstance(assertion, Element):
+    if not isinstance(assertion, Node):
         return
     finding, seen = _signature("Assertion", assertion, expected, Reason.SAML_ASSERTION_SIGNATURE)
     yield finding
@@ -86,15 +86,15 @@ def attempt(step: str, check: Callable[[], object]) -> tuple[Finding, object]:
 
 
 def _all(
-    rules: Sequence[tuple[str, Rule]], element: Element, expected: Expectations
+    rules: Sequence[tuple[str, Rule]], element: Node, expected: Expectations
 ) -> Iterator[Finding]:
     for step, rule in rules:
         yield attempt(step, partial(rule, element, expected))[0]
 
 
 def _signature(
-    what: str, element: Element, expected: Expectations, reason: Reason
-) -> tuple[Finding, Element]:
+    what: str, element: Node, expected: Expectations, reason: Reason
+) -> tuple[Finding, Node]:
     """The signature's finding and the tree to go on with: the verified one, else what is there."""
     step = f"The signature of the {what} is the provider's"
     if not is_signed(element):
@@ -118,13 +118,13 @@ def _something_is_signed(is_proven: bool) -> Finding:  # noqa: FBT001  # a fact,
     )
 
 
-def _encryption(response: Element) -> Finding:
-    encrypted = bool(children(response, ENCRYPTED_ASSERTION))
+def _encryption(response: Node) -> Finding:
+    encrypted = bool(response.children(ENCRYPTED_ASSERTION))
     note = "the assertion is encrypted" if encrypted else "the assertion is not encrypted"
     return Finding(step="Encryption", passed=None, note=note)
 
 
-def _person(assertion: Element, sequel: Sequel) -> Iterator[Finding]:
+def _person(assertion: Node, sequel: Sequel) -> Iterator[Finding]:
     """What is there to map, by name; and what becomes of it."""
     finding, found = attempt("Its attributes can be read", partial(attributes, assertion))
     yield finding
@@ -136,5 +136,5 @@ def _person(assertion: Element, sequel: Sequel) -> Iterator[Finding]:
         yield from sequel(Said(subject=name_id.value, claims=claims_of(sent, name_id)))
 
 
-def _name_id(assertion: Element) -> NameId:
+def _name_id(assertion: Node) -> NameId:
     return name_id_in(only_subject(assertion))

@@ -14,11 +14,12 @@ from broker.model.errors import Reason, UpstreamError
 from broker.saml.algorithms import PublicKey, SignatureError
 from broker.saml.assertion import NameId, instant, name_id_in, simple_text
 from broker.saml.instant import write_instant
+from broker.saml.node import Node
 from broker.saml.refusal import refused
 from broker.saml.response import decoded
 from broker.saml.rules import ISSUER, STATUS_CODE, SUCCESS
 from broker.saml.signature import signed_view
-from broker.saml.xml import SAML, SAMLP, Element, XmlError, children, escaped, name, parse
+from broker.saml.xml import SAML, SAMLP, XmlError, escaped, name, parse
 
 LOGOUT_REQUEST = name(SAMLP, "LogoutRequest")
 LOGOUT_RESPONSE = name(SAMLP, "LogoutResponse")
@@ -93,7 +94,7 @@ def read_logout_response(encoded: str, expected: LogoutExpectations, request_id:
     response = _verified(encoded, LOGOUT_RESPONSE, expected)
     if response.get("InResponseTo") != request_id:
         raise _unexpected(f"an answer to {request_id}", str(response.get("InResponseTo")))
-    return [code.get("Value", "") for code in response.iter(STATUS_CODE)]
+    return [code.get("Value", "") for code in response.element.iter(STATUS_CODE)]
 
 
 def read_logout_request(encoded: str, expected: LogoutExpectations) -> LogoutRequest:
@@ -112,14 +113,14 @@ def claimed_issuer(encoded: str) -> str | None:
     None: nobody, or a name that is longer than an entity's may be (core 8.3.6).
     """
     try:
-        issuers = children(parse(decoded(encoded)), ISSUER)
+        issuers = Node(parse(decoded(encoded))).children(ISSUER)
         issuer = simple_text(issuers[0]) if len(issuers) == 1 else ""
     except (UpstreamError, XmlError):
         return None
     return issuer if 0 < len(issuer) <= MAX_ENTITY_ID else None
 
 
-def _verified(encoded: str, tag: str, expected: LogoutExpectations) -> Element:
+def _verified(encoded: str, tag: str, expected: LogoutExpectations) -> Node:
     """The message as its signer saw it, of the wanted kind, from the provider, to this endpoint."""
     try:
         root = parse(decoded(encoded))
@@ -128,16 +129,16 @@ def _verified(encoded: str, tag: str, expected: LogoutExpectations) -> Element:
     if root.tag != tag:
         raise refused(Reason.SAML_LOGOUT_MALFORMED, tag, str(root.tag))
     try:
-        message = signed_view(root, expected.keys, allow_sha1=expected.allow_sha1)
+        message = Node(signed_view(root, expected.keys, allow_sha1=expected.allow_sha1))
     except SignatureError as fault:
         raise refused(Reason.SAML_LOGOUT_SIGNATURE, fault.expected, fault.received) from fault
     _check_envelope(message, expected)
     return message
 
 
-def _check_envelope(message: Element, expected: LogoutExpectations) -> None:
+def _check_envelope(message: Node, expected: LogoutExpectations) -> None:
     """Profiles 4.4.4: Issuer is the provider; bindings 3.5.5.2: a signed message is addressed."""
-    issuers = [simple_text(issuer) for issuer in children(message, ISSUER)]
+    issuers = [simple_text(issuer) for issuer in message.children(ISSUER)]
     if issuers != [expected.issuer]:
         raise _unexpected(expected.issuer, ", ".join(issuers) or "no Issuer")
     if message.get("Destination") != expected.destination:
@@ -146,7 +147,7 @@ def _check_envelope(message: Element, expected: LogoutExpectations) -> None:
         raise _unexpected("Version 2.0", str(message.get("Version")))
 
 
-def _end(request: Element, expected: LogoutExpectations) -> float:
+def _end(request: Node, expected: LogoutExpectations) -> float:
     """When the request is over (core 3.7.1), at the latest some minutes after it was issued."""
     issued = instant(request, "IssueInstant")
     if issued is None or issued > expected.now + expected.skew:

@@ -6,10 +6,10 @@ so that a sign-in costs no tree and no escaping.
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from functools import lru_cache
 
+from broker.model.identifiers import new_uuid
 from broker.saml.instant import write_instant
 from broker.saml.xml import SAML, SAMLP, escaped
 
@@ -40,7 +40,7 @@ class AuthnRequest:
 
 def new_id() -> str:
     """An ID nobody can guess (SAML core 1.3.4), and an xs:ID: it begins with no digit."""
-    return f"_{uuid.uuid4()}"
+    return f"_{new_uuid()}"
 
 
 @lru_cache(maxsize=4096)

@@ -20,6 +20,7 @@ from broker.saml.algorithms import SignatureError
 from broker.saml.assertion import Assertion, read_assertion
 from broker.saml.encryption import DecryptionError, decrypt, read_within
 from broker.saml.expectations import Expectations
+from broker.saml.node import Node
 from broker.saml.refusal import refused
 from broker.saml.rules import (
     ASSERTION_RULES,
@@ -29,7 +30,7 @@ from broker.saml.rules import (
     response_rules,
 )
 from broker.saml.signature import is_signed, signed_view
-from broker.saml.xml import SAML, SAMLP, Element, XmlError, children, name, parse, text
+from broker.saml.xml import SAML, SAMLP, Element, XmlError, name, parse
 
 MAX_CHARACTERS = 100_000
 """Of base64, white space not counted."""
@@ -58,7 +59,7 @@ def read_response(encoded: str, expected: Expectations) -> Assertion:
     return read_assertion(assertion, issuer=expected.issuer, usable_until=usable_until)
 
 
-def sent_response(encoded: str) -> Element:
+def sent_response(encoded: str) -> Node:
     """The Response as sent: nothing about it is proven yet."""
     try:
         root = parse(decoded(encoded))
@@ -67,7 +68,7 @@ def sent_response(encoded: str) -> Element:
     if root.tag != RESPONSE:
         raise refused(Reason.SAML_RESPONSE_UNEXPECTED, RESPONSE, str(root.tag))
     _assertions_are_in_place(root)
-    return root
+    return Node(root)
 
 
 def decoded(encoded: str) -> bytes:
@@ -97,38 +98,39 @@ def _assertions_are_in_place(response: Element) -> None:
         )
 
 
-def verified(element: Element, expected: Expectations, reason: Reason) -> tuple[Element, bool]:
+def verified(sent: Node, expected: Expectations, reason: Reason) -> tuple[Node, bool]:
     """The element to go on with, and whether it is proven. A bad signature is never ignored."""
-    if not is_signed(element):
-        return element, False
+    if not is_signed(sent):
+        return sent, False
     try:
-        return signed_view(element, expected.keys, allow_sha1=expected.allow_sha1), True
+        signed = signed_view(sent.element, expected.keys, allow_sha1=expected.allow_sha1)
     except SignatureError as fault:
-        received = f"{fault.received}{_claim(element, expected)}"
+        received = f"{fault.received}{_claim(sent, expected)}"
         raise refused(reason, fault.expected, received) from fault
+    return Node(signed), True
 
 
-def _claim(element: Element, expected: Expectations) -> str:
+def _claim(sent: Node, expected: Expectations) -> str:
     """A hint for the log: metadata of another provider, or tenant, is the common mistake."""
-    named = ", ".join(text(issuer) for issuer in children(element, ISSUER))
+    named = ", ".join(issuer.text() for issuer in sent.children(ISSUER))
     return "" if named == expected.issuer else f"; it says it is from {named[:100]!r}"
 
 
-def one_assertion(response: Element, sent: Element, expected: Expectations) -> Element:
+def one_assertion(response: Node, sent: Node, expected: Expectations) -> Node:
     """The one assertion of the Response, decrypted if need be."""
-    plain = children(response, ASSERTION)
-    encrypted = children(response, ENCRYPTED_ASSERTION)
+    plain = response.children(ASSERTION)
+    encrypted = response.children(ENCRYPTED_ASSERTION)
     if len(plain) + len(encrypted) != 1:
         received = f"{len(plain)} and {len(encrypted)} encrypted"
         raise refused(Reason.SAML_ASSERTION_PLACEMENT, "one assertion", received)
     if encrypted:
-        return _decrypted(encrypted[0], children(sent, ENCRYPTED_ASSERTION)[0], expected)
+        return _decrypted(encrypted[0], sent.children(ENCRYPTED_ASSERTION)[0], expected)
     if expected.require_encryption:
         raise refused(Reason.SAML_NOT_ENCRYPTED, "an EncryptedAssertion", "a plain one")
     return _as_signed(plain[0], sent)
 
 
-def _as_signed(assertion: Element, sent: Element) -> Element:
+def _as_signed(assertion: Node, sent: Node) -> Node:
     """An assertion with a signature of its own is taken from the document as sent, to be verified
     there: it may cover namespace declarations around it that the Response's signature does not.
 
@@ -136,24 +138,24 @@ def _as_signed(assertion: Element, sent: Element) -> Element:
     """
     if not is_signed(assertion):
         return assertion
-    as_sent = children(sent, ASSERTION)[0]
+    as_sent = sent.children(ASSERTION)[0]
     if not is_signed(as_sent):
         raise refused(Reason.SAML_ASSERTION_SIGNATURE, "the signature it was sent with", "none")
     return as_sent
 
 
-def _decrypted(holder: Element, as_sent: Element, expected: Expectations) -> Element:
+def _decrypted(holder: Node, as_sent: Node, expected: Expectations) -> Node:
     """Reading starts over on the plaintext: what is in it is as unproven as the Response was."""
     try:
         root = _in_its_context(decrypt(holder, expected.decryption_keys()), holder, as_sent)
     except DecryptionError as fault:
         raise refused(Reason.SAML_DECRYPTION, fault.expected, fault.received) from fault
-    if root.tag != ASSERTION or len(cast("list[Element]", _ASSERTIONS(root))) != 1:
+    if root.tag != ASSERTION or len(cast("list[Element]", _ASSERTIONS(root.element))) != 1:
         raise refused(Reason.SAML_DECRYPTION, "one Assertion in the plaintext", "something else")
     return root
 
 
-def _in_its_context(plaintext: bytes, holder: Element, as_sent: Element) -> Element:
+def _in_its_context(plaintext: bytes, holder: Node, as_sent: Node) -> Node:
     """The plaintext with its prefixes bound as its proof needs them: by a signature of its own in the
     document as sent, by that of the Response in what it covers.
 
@@ -168,11 +170,11 @@ def _in_its_context(plaintext: bytes, holder: Element, as_sent: Element) -> Elem
     Declarations changed to hide, or to feign, a signature inside gain nothing: hidden, the plaintext
     must make sense by what the Response's signature covers; feigned, it has to verify.
     """
-    root = read_within(plaintext, as_sent)
+    root = Node(read_within(plaintext, as_sent.element))
     if is_signed(root):
         return root
     try:
-        return read_within(plaintext, holder)
+        return Node(read_within(plaintext, holder.element))
     except DecryptionError as fault:
         # It was read a moment ago: nobody without the provider's key gets here, so it is no oracle.
         raise refused(
@@ -182,6 +184,6 @@ def _in_its_context(plaintext: bytes, holder: Element, as_sent: Element) -> Elem
         ) from fault
 
 
-def _keep(rules: Sequence[tuple[str, Rule]], element: Element, expected: Expectations) -> None:
+def _keep(rules: Sequence[tuple[str, Rule]], element: Node, expected: Expectations) -> None:
     for _, rule in rules:
         rule(element, expected)

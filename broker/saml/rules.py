@@ -20,8 +20,9 @@ from broker.saml.assertion import (
     simple_text,
 )
 from broker.saml.expectations import Expectations
+from broker.saml.node import Node
 from broker.saml.refusal import refused
-from broker.saml.xml import SAML, SAMLP, Element, children, elements, local_name, name
+from broker.saml.xml import SAML, SAMLP, name
 
 AUDIENCE = name(SAML, "Audience")
 AUDIENCE_RESTRICTION = name(SAML, "AudienceRestriction")
@@ -39,56 +40,58 @@ _UNDERSTOOD = {AUDIENCE_RESTRICTION, name(SAML, "OneTimeUse"), name(SAML, "Proxy
 """OneTimeUse is kept by the replay check; ProxyRestriction binds who issues further assertions."""
 
 
-def status_is_success(response: Element, _expected: Expectations) -> None:
+def status_is_success(response: Node, _expected: Expectations) -> None:
     """SAML core 3.2.2.2: only a top-level status of Success brings assertions to act on.
 
     One status, that is: of several, nobody knows which one another reader takes.
     """
-    statuses = children(response, STATUS)
-    top = [code.get("Value", "") for s in statuses for code in children(s, STATUS_CODE)]
+    statuses = response.children(STATUS)
+    top = [code.get("Value", "") for s in statuses for code in s.children(STATUS_CODE)]
     if len(statuses) != 1 or top != [SUCCESS]:
-        all_codes = [code.get("Value", "") for s in statuses for code in s.iter(STATUS_CODE)]
+        all_codes = [
+            code.get("Value", "") for s in statuses for code in s.element.iter(STATUS_CODE)
+        ]
         raise refused(Reason.SAML_STATUS, SUCCESS, ", ".join(all_codes) or "no status")
 
 
-def version_is_2_0(element: Element, _expected: Expectations) -> None:
+def version_is_2_0(element: Node, _expected: Expectations) -> None:
     """SAML core 4.1: a message or assertion of another version is not processed."""
     if element.get("Version") != "2.0":
         raise refused(Reason.SAML_VERSION, "2.0", str(element.get("Version")))
 
 
-def response_issuer_is_provider(response: Element, expected: Expectations) -> None:
+def response_issuer_is_provider(response: Node, expected: Expectations) -> None:
     """Profiles 4.1.4.2: may be left out, must be the provider when it is there."""
-    issuers = children(response, ISSUER)
+    issuers = response.children(ISSUER)
     if issuers:
         _issuer_is_provider(issuers, expected)
 
 
-def assertion_issuer_is_provider(assertion: Element, expected: Expectations) -> None:
+def assertion_issuer_is_provider(assertion: Node, expected: Expectations) -> None:
     """Profiles 4.1.4.2: the Issuer is the entity this sign-in was begun with, nobody else."""
-    _issuer_is_provider(children(assertion, ISSUER), expected)
+    _issuer_is_provider(assertion.children(ISSUER), expected)
 
 
-def _issuer_is_provider(issuers: list[Element], expected: Expectations) -> None:
+def _issuer_is_provider(issuers: list[Node], expected: Expectations) -> None:
     names = [simple_text(issuer) for issuer in issuers]
     if names != [expected.issuer]:
         raise refused(Reason.SAML_ISSUER, expected.issuer, ", ".join(names) or "no Issuer")
 
 
-def destination_is_acs(response: Element, expected: Expectations) -> None:
+def destination_is_acs(response: Node, expected: Expectations) -> None:
     """SAML core 3.2.2: may be left out, must be where the message arrived when it is there."""
     destination = response.get("Destination", expected.acs_url)
     if destination != expected.acs_url:
         raise refused(Reason.SAML_DESTINATION, expected.acs_url, destination)
 
 
-def has_a_destination(response: Element, expected: Expectations) -> None:
+def has_a_destination(response: Node, expected: Expectations) -> None:
     """Bindings 3.5.5.2: a signed message names where it is to be delivered."""
     if response.get("Destination") is None:
         raise refused(Reason.SAML_DESTINATION, expected.acs_url, "no Destination")
 
 
-def response_answers_request(response: Element, expected: Expectations) -> None:
+def response_answers_request(response: Node, expected: Expectations) -> None:
     """Profiles 4.1.4.3 and 4.1.5: InResponseTo is the request's ID, or absent without request."""
     if response.get("InResponseTo") != expected.request_id:
         raise refused(
@@ -98,29 +101,29 @@ def response_answers_request(response: Element, expected: Expectations) -> None:
         )
 
 
-def has_an_id(assertion: Element, _expected: Expectations) -> None:
+def has_an_id(assertion: Node, _expected: Expectations) -> None:
     """SAML core 2.3.3. Without an ID a second use could not be told from the first."""
     if not assertion.get("ID"):
         raise refused(Reason.SAML_ASSERTION_MALFORMED, "an assertion ID", "none")
 
 
-def conditions_hold(assertion: Element, expected: Expectations) -> None:
+def conditions_hold(assertion: Node, expected: Expectations) -> None:
     """SAML core 2.5.1: present, every condition understood, and now within their time."""
     conditions = _conditions(assertion)
-    for condition in elements(conditions):
+    for condition in conditions.elements():
         if condition.tag not in _UNDERSTOOD:
-            raise refused(Reason.SAML_CONDITIONS, "known conditions", local_name(condition))
+            raise refused(Reason.SAML_CONDITIONS, "known conditions", condition.local_name)
     _is_within_time(conditions, expected)
 
 
-def _conditions(assertion: Element) -> Element:
-    found = children(assertion, CONDITIONS)
+def _conditions(assertion: Node) -> Node:
+    found = assertion.children(CONDITIONS)
     if len(found) != 1:
         raise refused(Reason.SAML_CONDITIONS, "one Conditions element", str(len(found)))
     return found[0]
 
 
-def _is_within_time(element: Element, expected: Expectations) -> None:
+def _is_within_time(element: Node, expected: Expectations) -> None:
     start, end = instant(element, "NotBefore"), instant(element, "NotOnOrAfter")
     if start is not None and expected.is_future(start):
         raise refused(Reason.SAML_NOT_YET_VALID, _now(expected), f"{element.get('NotBefore')}")
@@ -132,21 +135,21 @@ def _now(expected: Expectations) -> str:
     return f"a time that holds at {expected.now:.0f} give or take {expected.skew} s"
 
 
-def audience_is_us(assertion: Element, expected: Expectations) -> None:
+def audience_is_us(assertion: Node, expected: Expectations) -> None:
     """SAML core 2.5.1.4: at least one restriction, and each of them names us."""
-    restrictions = children(_conditions(assertion), AUDIENCE_RESTRICTION)
-    audiences = [[simple_text(a) for a in children(r, AUDIENCE)] for r in restrictions]
+    restrictions = _conditions(assertion).children(AUDIENCE_RESTRICTION)
+    audiences = [[simple_text(a) for a in r.children(AUDIENCE)] for r in restrictions]
     if not audiences or not all(expected.audience in named for named in audiences):
         received = "; ".join(", ".join(named) for named in audiences)
         raise refused(Reason.SAML_AUDIENCE, expected.audience, received or "no AudienceRestriction")
 
 
-def is_confirmed(assertion: Element, expected: Expectations) -> None:
+def is_confirmed(assertion: Node, expected: Expectations) -> None:
     """Profiles 4.1.4.3: there is a good bearer confirmation."""
     confirmed_until(assertion, expected)
 
 
-def confirmed_until(assertion: Element, expected: Expectations) -> float:
+def confirmed_until(assertion: Node, expected: Expectations) -> float:
     """Profiles 4.1.4.3: one good bearer confirmation is enough.
 
     Returns the latest end of the good ones, skew included: until then the same assertion could
@@ -154,7 +157,7 @@ def confirmed_until(assertion: Element, expected: Expectations) -> float:
     """
     ends: list[float] = []
     refusal: UpstreamError | None = None
-    for confirmation in children(only_subject(assertion), SUBJECT_CONFIRMATION):
+    for confirmation in only_subject(assertion).children(SUBJECT_CONFIRMATION):
         if confirmation.get("Method") != BEARER:
             continue
         try:
@@ -166,9 +169,9 @@ def confirmed_until(assertion: Element, expected: Expectations) -> float:
     return max(ends) + expected.skew
 
 
-def _confirmed_until(confirmation: Element, expected: Expectations) -> float:
+def _confirmed_until(confirmation: Node, expected: Expectations) -> float:
     """Profiles 4.1.4.2: delivered to us, in time, in answer to the request if there was one."""
-    found = children(confirmation, SUBJECT_CONFIRMATION_DATA)
+    found = confirmation.children(SUBJECT_CONFIRMATION_DATA)
     if len(found) != 1:
         raise _unconfirmed("one SubjectConfirmationData", str(len(found)))
     data = found[0]
@@ -189,13 +192,13 @@ def _unconfirmed(expected: str, received: str) -> UpstreamError:
     return refused(Reason.SAML_SUBJECT_CONFIRMATION, expected, received)
 
 
-def has_an_authn_statement(assertion: Element, _expected: Expectations) -> None:
+def has_an_authn_statement(assertion: Node, _expected: Expectations) -> None:
     """Profiles 4.1.4.2: what proves a sign-in says when it was. Without it nobody could tell a new
     sign-in from an old one, and ``prompt=login`` would be anybody's to leave out."""
     authn_instant(assertion)
 
 
-def sign_in_is_recent(assertion: Element, expected: Expectations) -> None:
+def sign_in_is_recent(assertion: Node, expected: Expectations) -> None:
     """SAML core 3.4.1: ForceAuthn wants the person asked anew. A provider may pass over it, or never
     see it, since a browser carries the request: an old sign-in must not pass for a new one."""
     since, at = expected.signed_in_since, authn_instant(assertion)
@@ -203,7 +206,7 @@ def sign_in_is_recent(assertion: Element, expected: Expectations) -> None:
         raise refused(Reason.SAML_AUTHN_TOO_OLD, f"a sign-in since {since:.0f}", f"{at:.0f}")
 
 
-def authn_context_is_as_asked(assertion: Element, expected: Expectations) -> None:
+def authn_context_is_as_asked(assertion: Node, expected: Expectations) -> None:
     """SAML core 3.3.2.2.1: asked with Comparison ``exact``, the context is one of those named."""
     context = authn_context(assertion)
     if expected.authn_contexts and context not in expected.authn_contexts:
@@ -211,14 +214,14 @@ def authn_context_is_as_asked(assertion: Element, expected: Expectations) -> Non
         raise refused(Reason.SAML_AUTHN_CONTEXT, asked, context or "no AuthnContextClassRef")
 
 
-def session_is_not_over(assertion: Element, expected: Expectations) -> None:
+def session_is_not_over(assertion: Node, expected: Expectations) -> None:
     """SAML core 2.7.2: no session is begun that the provider has ended already."""
     end = session_end(assertion)
     if end is not None and expected.is_past(end):
         raise refused(Reason.SAML_SESSION_EXPIRED, _now(expected), f"{end:.0f}")
 
 
-def unsolicited_is_fresh(assertion: Element, expected: Expectations) -> None:
+def unsolicited_is_fresh(assertion: Node, expected: Expectations) -> None:
     """An assertion nobody asked for has no request to age with, so it ages by itself."""
     if expected.request_id is not None:
         return
@@ -231,12 +234,12 @@ def unsolicited_is_fresh(assertion: Element, expected: Expectations) -> None:
         )
 
 
-def names_somebody(assertion: Element, _expected: Expectations) -> None:
+def names_somebody(assertion: Node, _expected: Expectations) -> None:
     """SAML core 2.4.1: a Subject with one NameID."""
     name_id_in(only_subject(assertion))
 
 
-Rule = Callable[[Element, Expectations], None]
+Rule = Callable[[Node, Expectations], None]
 
 RESPONSE_RULES: tuple[tuple[str, Rule], ...] = (
     ("The Response is of SAML 2.0", version_is_2_0),

@@ -16,20 +16,16 @@ from collections.abc import Sequence
 from cryptography.hazmat.primitives import hashes
 
 from broker.saml.algorithms import PublicKey, SignatureError, digest_algorithm, verify_detached
+from broker.saml.node import Node
 from broker.saml.xml import (
     DS,
     EXC_C14N,
     Element,
     RefusedError,
     canonical,
-    children,
-    elements,
     ids_are_unique,
-    local_name,
     name,
     namespaces_are_absolute,
-    only_child,
-    plain_text,
     reparse,
     words,
 )
@@ -57,9 +53,9 @@ _SHAPE_LIMIT = 16
 in it is proven."""
 
 
-def is_signed(element: Element) -> bool:
+def is_signed(element: Node) -> bool:
     """Whether the element carries a signature of its own. It says nothing about its worth."""
-    return next(element.iterchildren(SIGNATURE), None) is not None
+    return bool(element.children(SIGNATURE))
 
 
 def signed_view(
@@ -87,10 +83,10 @@ def _verified_bytes(element: Element, keys: Sequence[PublicKey], *, allow_sha1: 
         raise SignatureError("unique IDs", "one ID at two elements")
     signature = _own_signature(element)
     signed_bytes = _canonical_signed_info(signature)
-    _, method, reference = elements(reparse(signed_bytes))
+    _, method, reference = Node(reparse(signed_bytes)).elements()
     verify_detached(
         signed_bytes,
-        _base64(only_child(signature, _SIGNATURE_VALUE)),
+        _base64(signature.only_child(_SIGNATURE_VALUE)),
         _algorithm(method),
         keys,
         allow_sha1=allow_sha1,
@@ -98,57 +94,57 @@ def _verified_bytes(element: Element, keys: Sequence[PublicKey], *, allow_sha1: 
     _refers_to(element, reference)
     if not namespaces_are_absolute(element):
         raise SignatureError("absolute namespace URIs in the document", "a relative one")
-    transforms, digest_method, digest_value = elements(reference)
+    transforms, digest_method, digest_value = reference.elements()
     prefixes = _transform_prefixes(transforms)
-    content = canonical(_without(element, signature), prefixes)
+    content = canonical(_without(element, signature.element), prefixes)
     digest = digest_algorithm(_algorithm(digest_method), allow_sha1=allow_sha1)
     _digest_matches(content, digest, _base64(digest_value))
     return content
 
 
-def _own_signature(element: Element) -> Element:
+def _own_signature(element: Element) -> Node:
     """The one Signature child, of SignedInfo, SignatureValue and at most a KeyInfo.
 
     An Object has no place in it (SAML core 5.4.2, errata E91), and is where wrapped content hides.
     """
-    signature = only_child(element, SIGNATURE)
+    signature = Node(element).only_child(SIGNATURE)
     _consists_of(signature, _SIGNATURE_PARTS, _SIGNATURE_PARTS[:2])
     return signature
 
 
-def _canonical_signed_info(signature: Element) -> bytes:
+def _canonical_signed_info(signature: Node) -> bytes:
     """The signed bytes of SignedInfo, once its shape is known to be the one SAML allows."""
-    signed_info = only_child(signature, _SIGNED_INFO)
-    if sum(1 for _ in signed_info.iter("*")) > _SHAPE_LIMIT:
+    signed_info = signature.only_child(_SIGNED_INFO)
+    if sum(1 for _ in signed_info.element.iter("*")) > _SHAPE_LIMIT:
         raise SignatureError("a SignedInfo with one Reference", "a larger one")
     _consists_of(signed_info, _SIGNED_INFO_PARTS)
-    method, _, reference = elements(signed_info)
+    method, _, reference = signed_info.elements()
     _consists_of(reference, _REFERENCE_PARTS)
-    return canonical(signed_info, _exclusive_prefixes(method))
+    return canonical(signed_info.element, _exclusive_prefixes(method))
 
 
-def _consists_of(parent: Element, *shapes: list[str]) -> None:
+def _consists_of(parent: Node, *shapes: list[str]) -> None:
     """The child elements are one of these sequences: nothing more, nothing else, in this order."""
-    if [child.tag for child in elements(parent)] not in shapes:
+    if [child.tag for child in parent.elements()] not in shapes:
         wanted = ", ".join(tag.rpartition("}")[2] for tag in shapes[0])
         raise SignatureError(wanted, _locals(parent))
 
 
-def _locals(parent: Element) -> str:
-    return ", ".join(local_name(child) for child in elements(parent))[:120]
+def _locals(parent: Node) -> str:
+    return ", ".join(child.local_name for child in parent.elements())[:120]
 
 
-def _algorithm(element: Element) -> str:
+def _algorithm(element: Node) -> str:
     return element.get("Algorithm", "")
 
 
-def _exclusive_prefixes(method: Element) -> list[str]:
+def _exclusive_prefixes(method: Node) -> list[str]:
     """The PrefixList of an exclusive c14n, the only one taken (Exclusive C14N 4)."""
     if _algorithm(method) != EXC_C14N:
         raise SignatureError("exclusive canonicalisation", _algorithm(method))
     prefixes = [
         prefix
-        for inclusive in children(method, _INCLUSIVE_NAMESPACES)
+        for inclusive in method.children(_INCLUSIVE_NAMESPACES)
         for prefix in words(inclusive.get("PrefixList", ""))
     ]
     if len(prefixes) > MAX_PREFIXES:
@@ -156,28 +152,28 @@ def _exclusive_prefixes(method: Element) -> list[str]:
     return prefixes
 
 
-def _transform_prefixes(transforms: Element) -> list[str]:
+def _transform_prefixes(transforms: Node) -> list[str]:
     """Transforms are enveloped signature, then exclusive c14n (SAML core 5.4.4), nothing else."""
     _consists_of(transforms, _TRANSFORMS_PARTS)
-    steps = list(elements(transforms))
+    steps = transforms.elements()
     used = [_algorithm(step) for step in steps]
     if used != [ENVELOPED, EXC_C14N]:
         raise SignatureError(f"{ENVELOPED}, {EXC_C14N}", ", ".join(used)[:200])
     return _exclusive_prefixes(steps[1])
 
 
-def _base64(element: Element) -> bytes:
+def _base64(element: Node) -> bytes:
     """The value of a DigestValue or SignatureValue: base64, not empty, no elements in it."""
     try:
-        value = b64decode("".join(words(plain_text(element))), validate=True)
+        value = b64decode("".join(words(element.plain_text())), validate=True)
     except ValueError as fault:
-        raise SignatureError(f"base64 in {local_name(element)}", "something else") from fault
+        raise SignatureError(f"base64 in {element.local_name}", "something else") from fault
     if not value:
-        raise SignatureError(f"a {local_name(element)}", "an empty one")
+        raise SignatureError(f"a {element.local_name}", "an empty one")
     return value
 
 
-def _refers_to(element: Element, reference: Element) -> None:
+def _refers_to(element: Element, reference: Node) -> None:
     """The reference is to the signature's parent, by its ID (SAML core 5.4.2)."""
     own = element.get("ID", "")
     if not own or reference.get("URI") != f"#{own}":

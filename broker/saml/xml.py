@@ -9,7 +9,7 @@ other modules of this package.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from io import BytesIO
@@ -77,13 +77,13 @@ class XmlError(RefusedError):
 def parse(data: bytes, limits: Limits = MESSAGE) -> Element:
     """The root of ``data``. Cheap checks on the bytes come first, exact ones on the tree after."""
     _begins_without_dtd(data)
-    _is_within(limits, data)
+    opened = _opened_within(limits, data)
     root = _tree(data)
     _has_no_dtd(root)
     markup = _as_utf_8(data, root)
     if markup is not data:
-        _is_within(limits, markup)
-    _is_shallow(root)
+        opened = _opened_within(limits, markup)
+    _is_shallow(root, opened)
     _has_few_attributes(root, markup)
     return _alone(root)
 
@@ -151,35 +151,15 @@ def text(element: Element) -> str:
     return "".join(cast(Iterable[str], element.itertext()))
 
 
-def plain_text(element: Element) -> str:
-    """The text of an element whose content is simple: child elements are refused."""
-    if next(elements(element), None) is not None:
-        raise XmlError(f"text in {local_name(element)}", "an element")
-    return text(element)
-
-
 def words(value: str) -> list[str]:
     """What stands between white space as XML knows it (XML 2.3). ``str.split`` knows more, such as
     U+00A0, which other readers of the document take for characters."""
     return _WORD.findall(value)
 
 
-def elements(parent: Element) -> Iterator[Element]:
-    """The child elements; comments and processing instructions are not among them."""
-    return parent.iterchildren("*")
-
-
 def children(parent: Element, tag: str) -> list[Element]:
     """The direct children named ``tag``."""
     return list(parent.iterchildren(tag))
-
-
-def only_child(parent: Element, tag: str) -> Element:
-    """The one direct child named ``tag``; none and several are refused alike."""
-    found = children(parent, tag)
-    if len(found) != 1:
-        raise XmlError(f"one {tag.rpartition('}')[2]} in {local_name(parent)}", str(len(found)))
-    return found[0]
 
 
 def local_name(element: Element) -> str:
@@ -192,15 +172,14 @@ def ids_are_unique(element: Element) -> bool:
 
     One walk that ends at the first twin. XPath would sort what it unites, in quadratic time.
     """
-    seen: set[str] = set()
-    for each in element.getroottree().iter("*"):
-        for spelling in _IDS:
-            identifier = each.get(spelling)
-            if identifier is None:
+    seen: set[object] = set()
+    for each in element.getroottree().iter():
+        for attribute, value in each.items():
+            if attribute not in _IDS:
                 continue
-            if identifier in seen:
+            if value in seen:
                 return False
-            seen.add(identifier)
+            seen.add(value)
     return True
 
 
@@ -208,8 +187,10 @@ def namespaces_are_absolute(element: Element) -> bool:
     """Whether no namespace of the whole document is a relative URI: one that has such has no canonical
     form (Canonical XML 1.0 1.3). libxml2 looks at what is in the scope of the element alone."""
     root = element.getroottree().getroot()
-    declared = (uri for _, (_, uri) in etree.iterwalk(root, events=("start-ns",)))
-    return all(_ABSOLUTE.match(uri) for uri in declared if uri)
+    for _, (_, uri) in etree.iterwalk(root, events=("start-ns",)):
+        if uri and not _ABSOLUTE.match(uri):
+            return False
+    return True
 
 
 _PARSER = etree.XMLParser(
@@ -244,7 +225,8 @@ def _begins_without_dtd(data: bytes) -> None:
         raise XmlError("no DTD", "a DTD")
 
 
-def _is_within(limits: Limits, data: bytes) -> None:
+def _opened_within(limits: Limits, data: bytes) -> int:
+    """How many tags are opened in ``data``, or more."""
     opened = data.count(b"<") - data.count(b"</")
     if opened > limits.elements:
         raise XmlError(f"at most {limits.elements} elements", str(opened))
@@ -253,6 +235,7 @@ def _is_within(limits: Limits, data: bytes) -> None:
     declared = data.count(b"xmlns")
     if declared > limits.declarations or opened * declared > limits.lookups:
         raise XmlError("fewer namespace declarations", f"{declared} over {opened} elements")
+    return opened
 
 
 def _tree(data: bytes) -> Element:
@@ -283,8 +266,9 @@ def _has_no_dtd(root: Element) -> None:
         raise XmlError("no DTD", "a DTD")
 
 
-def _is_shallow(root: Element) -> None:
-    if _TOO_DEEP(root):
+def _is_shallow(root: Element, opened: int) -> None:
+    """Most messages have not even as many elements, and are not searched."""
+    if opened > MAX_DEPTH and _TOO_DEEP(root):
         raise XmlError(f"at most {MAX_DEPTH} levels", "more")
 
 

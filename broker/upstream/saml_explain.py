@@ -89,7 +89,9 @@ def explained(party: SamlParty, captured: Captured, sequel: Sequel) -> Iterator[
 def _stated(encoded: str) -> Mapping[str, str]:
     """The attributes of the message, which say what it is; none when it is no message at all."""
     try:
-        return {str(name): str(value) for name, value in sent_response(encoded).attrib.items()}
+        return {
+            str(name): str(value) for name, value in sent_response(encoded).element.attrib.items()
+        }
     except UpstreamError:
         return {}
 

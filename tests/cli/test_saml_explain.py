@@ -97,6 +97,16 @@ def test_every_failed_step_is_named_with_what_to_do(
     assert "urn:other" in result.output
 
 
+def test_a_signed_message_must_say_where_it_goes(
+    world: World, explain: Callable[..., Result]
+) -> None:
+    """That it is signed is still known when its signature has been verified, which takes it out."""
+    result = explain(world.idp.respond(ASKED, **SAID, sign="response", destination=None))
+    assert result.exit_code == 1
+    assert f"reason    {Reason.SAML_DESTINATION}" in result.output
+    assert "the signature of the response is the provider's" in result.output.lower()
+
+
 def test_an_old_message_is_judged_by_its_own_time_unless_asked(
     world: World, explain: Callable[..., Result]
 ) -> None:

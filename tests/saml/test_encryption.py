@@ -18,6 +18,7 @@ from broker.model.errors import Reason, UpstreamError
 from broker.saml.assertion import Assertion
 from broker.saml.encryption import DecryptionError, decrypt, read_within
 from broker.saml.expectations import Expectations
+from broker.saml.node import Node
 from broker.saml.response import read_response
 from broker.saml.xml import XmlError, parse
 from tests.saml import builders
@@ -100,7 +101,7 @@ def _data(value: bytes) -> str:
 def opened(envelope: Envelope, plaintext: str = PLAIN, *owners: str) -> str | None:
     holder = parse(f'<r xmlns:saml="{SAML}">{envelope.xml(plaintext)}</r>'.encode())[0]
     keys = [builders.rsa_key(owner) for owner in owners or ("pool",)]
-    return read_within(decrypt(holder, keys), holder).get("ID")
+    return read_within(decrypt(Node(holder), keys), holder).get("ID")
 
 
 def read(
@@ -226,7 +227,7 @@ def test_as_much_private_key_work_is_done_for_a_failure() -> None:
             return builders.rsa_key(self.owner).decrypt(value, scheme)
 
     holder = parse(f'<r xmlns:saml="{SAML}">{Envelope().xml(PLAIN)}</r>'.encode())[0]
-    decrypt(holder, [Counted("pool"), Counted("other")])  # type: ignore[list-item]  # a key that counts
+    decrypt(Node(holder), [Counted("pool"), Counted("other")])  # type: ignore[list-item]  # a key that counts
     assert used == ["pool", "other"]
 
 
@@ -313,7 +314,9 @@ SEALED = f'<r xmlns:saml="{SAML}">{Envelope().xml(PLAIN)}</r>'
 def test_any_change_decrypts_to_the_same_or_not_at_all(position: int, character: str) -> None:
     changed = SEALED[:position] + character + SEALED[position + 1 :]
     try:
-        assert decrypt(parse(changed.encode())[0], [builders.rsa_key("pool")]) == PLAIN.encode()
+        assert (
+            decrypt(Node(parse(changed.encode())[0]), [builders.rsa_key("pool")]) == PLAIN.encode()
+        )
     except (DecryptionError, XmlError, IndexError):
         return
 
@@ -325,7 +328,7 @@ def test_a_ciphertext_may_have_xmls_white_space_and_no_other(space: str, is_fine
     spaced = SEALED.replace("<xenc:CipherValue>", f"<xenc:CipherValue>{space}")
     holder, keys = parse(spaced.encode())[0], [builders.rsa_key("pool")]
     if is_fine:
-        assert decrypt(holder, keys) == PLAIN.encode()
+        assert decrypt(Node(holder), keys) == PLAIN.encode()
     else:
         with pytest.raises(DecryptionError):
-            decrypt(holder, keys)
+            decrypt(Node(holder), keys)

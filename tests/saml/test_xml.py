@@ -147,19 +147,6 @@ def test_text_is_all_the_text(markup: str) -> None:
     assert xml.text(xml.parse(f"<a>{markup}</a>".encode())) == "admin"
 
 
-def test_plain_text_takes_no_elements() -> None:
-    assert xml.plain_text(xml.parse(b"<a>ad<!-- c -->min</a>")) == "admin"
-    with pytest.raises(xml.XmlError, match="text in a"):
-        xml.plain_text(xml.parse(b"<a>admin<b/></a>"))
-
-
-def test_only_child_is_one() -> None:
-    assert xml.only_child(xml.parse(b"<a><b/><c/></a>"), "b").tag == "b"
-    for document in (b"<a/>", b"<a><b/><b/></a>", b"<a><c><b/></c></a>"):
-        with pytest.raises(xml.XmlError, match="one b in a"):
-            xml.only_child(xml.parse(document), "b")
-
-
 @pytest.mark.parametrize(
     "twins",
     [
