@@ -5,10 +5,10 @@ Owns what goes into either. That a code has to be kept before it is given out is
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
+from broker.model.identifiers import new_uuid
 from broker.model.login import AuthorizationRequest, LoginSession
 from broker.model.pool import AppClient, UserPool
 from broker.model.stored import Entry
@@ -54,7 +54,7 @@ class Answers:
                 sub=session.sub,
                 auth_time=session.auth_time,
                 issued_at=int(self.clock.now()),
-                origin_jti=str(uuid.uuid4()),
+                origin_jti=new_uuid(),
                 code_challenge=request.code_challenge,
                 nonce=request.nonce,
                 resource=request.resource,
@@ -79,7 +79,7 @@ class Answers:
                 user=in_good_standing(found, pool, _access_denied),
                 scopes=request.scopes,
                 auth_time=session.auth_time,
-                origin_jti=str(uuid.uuid4()),
+                origin_jti=new_uuid(),
                 nonce=request.nonce,
                 resource=request.resource,
             )

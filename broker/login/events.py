@@ -7,10 +7,10 @@ an attribute value; what was received is said by the rule that refused it, alrea
 from __future__ import annotations
 
 import logging
-import uuid
 from enum import StrEnum
 
 from broker.model.errors import UpstreamError
+from broker.model.identifiers import new_uuid
 from broker.model.login import LoginSession, Transaction
 from broker.model.pool import UserPool
 
@@ -34,7 +34,7 @@ class Step(StrEnum):
 
 def new_reference() -> str:
     """The id an error page shows and the log event carries."""
-    return str(uuid.uuid4())
+    return new_uuid()
 
 
 def signed_in(pool: UserPool, transaction: Transaction, session: LoginSession) -> None:

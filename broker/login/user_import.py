@@ -7,7 +7,6 @@ is refused says why under its number and stops nothing; running the same file ag
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +17,7 @@ from broker.login.accounts import Accounts
 from broker.login.attributes import subject_fault, username_of, value_fault
 from broker.login.links import MAX_LINKS
 from broker.model.errors import UpstreamError
+from broker.model.identifiers import new_uuid
 from broker.model.login import LinkedIdentity, UserProfile
 from broker.model.pool import IdentityProvider, UserPool
 from broker.ports import Clock, UserDirectory
@@ -163,7 +163,7 @@ class UserImport:
     def _profile(self, pool: UserPool, line: _Line) -> UserProfile:
         provider, subject = _split(pool, line.username)
         attributes = _attributes(line)
-        sub = line.sub or attributes.get("sub") or str(uuid.uuid4())
+        sub = line.sub or attributes.get("sub") or new_uuid()
         if not _SUB.fullmatch(sub):
             raise LineRefusedError("Sub: at most 255 printable ASCII characters.")
         now = self.clock.now()

@@ -6,12 +6,12 @@ is two users.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from broker.login.attributes import flattened, mapped_attributes, username_of
 from broker.model.errors import ErrorCode, Reason, UpstreamError
+from broker.model.identifiers import new_uuid
 from broker.model.login import ExternalIdentity, LinkedIdentity, UserProfile
 from broker.model.pool import AppClient, IdentityProvider, UserPool
 from broker.ports import Clock, ExpectedLinks, UserDirectory
@@ -92,7 +92,7 @@ class Users:
         now = self.clock.now()
         profile = UserProfile(
             pool_id=pool.id,
-            sub=str(uuid.uuid4()),
+            sub=new_uuid(),
             username=username,
             attributes=attributes,
             identities=(replace(self._link(provider, identity), primary=True),),

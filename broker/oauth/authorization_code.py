@@ -11,12 +11,12 @@ import hashlib
 import hmac
 import logging
 import re
-import uuid
 from dataclasses import dataclass
 
 import msgspec
 
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
+from broker.model.identifiers import new_uuid
 from broker.model.pool import AppClient, Flow, UserPool
 from broker.model.stored import Entry, Kind
 from broker.model.tokens import (
@@ -41,7 +41,7 @@ _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
 def new_code(code: AuthorizationCode) -> Entry:
     """A new value that stands for ``code``, as it is to be kept: its key, a UUID, is what the app
     gets, good once, for ``CODE_SECONDS``."""
-    return Entry(kind=Kind.CODE, key=str(uuid.uuid4()), value=_encode(code), lifetime=CODE_SECONDS)
+    return Entry(kind=Kind.CODE, key=new_uuid(), value=_encode(code), lifetime=CODE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ All that does not change per token (key objects, encoded headers, the JWKS bytes
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +12,7 @@ from functools import cached_property
 import msgspec
 
 from broker.model.errors import ErrorCode, OAuthError, RequestReason
+from broker.model.identifiers import new_uuid
 from broker.model.login import UserProfile
 from broker.model.pool import UserPool
 from broker.model.tokens import Authorization, Claims, PoolKeys, TokenSet
@@ -51,7 +51,7 @@ class PoolIssuer:
         now, event_id = int(self.clock.now()), self._event_id(authorization)
         access_token = self._access_signers[0].sign(
             claims.access_claims(
-                authorization, self.pool, now=now, jti=str(uuid.uuid4()), event_id=event_id
+                authorization, self.pool, now=now, jti=new_uuid(), event_id=event_id
             )
         )
         user = authorization.user
@@ -69,7 +69,7 @@ class PoolIssuer:
         that the second use of a code can still find what the first one issued."""
         if authorization.origin_jti is not None and not authorization.client.revokes:
             return authorization.origin_jti
-        return str(uuid.uuid4())
+        return new_uuid()
 
     def _id_token(
         self,
@@ -86,7 +86,7 @@ class PoolIssuer:
             self.pool,
             access_token=access_token,
             now=now,
-            jti=str(uuid.uuid4()),
+            jti=new_uuid(),
             event_id=event_id,
         )
         return self._id_signers[0].sign(payload)

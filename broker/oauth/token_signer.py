@@ -8,6 +8,7 @@ to choose. Tokens of others are read by joserfc, in ``broker/upstream/signed.py`
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
@@ -45,6 +46,12 @@ def _base64url(data: bytes) -> bytes:
 def _decoded(text: bytes) -> bytes:
     """Raises ``ValueError`` for a length that base64 cannot have."""
     return base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4))
+
+
+def _fixed_length(der: bytes) -> bytes:
+    """An ECDSA signature as JWS wants it: r and s, side by side."""
+    r, s = decode_dss_signature(der)
+    return r.to_bytes(_P256_BYTES) + s.to_bytes(_P256_BYTES)
 
 
 @dataclass(frozen=True)
@@ -95,12 +102,13 @@ class TokenSigner:
         except (InvalidSignature, ValueError):
             return None
 
-    def _signature(self, data: bytes) -> bytes:
+    @cached_property
+    def _signature(self) -> Callable[[bytes], bytes]:
         """RFC 7518 3.3 and 3.4."""
-        if isinstance(self._private, rsa.RSAPrivateKey):
-            return self._private.sign(data, _PKCS1, _SHA256)
-        r, s = decode_dss_signature(self._private.sign(data, _ECDSA))
-        return r.to_bytes(_P256_BYTES) + s.to_bytes(_P256_BYTES)
+        private = self._private
+        if isinstance(private, rsa.RSAPrivateKey):
+            return lambda data: private.sign(data, _PKCS1, _SHA256)
+        return lambda data: _fixed_length(private.sign(data, _ECDSA))
 
     def _verify(self, signature: bytes, data: bytes) -> None:
         """Raises ``InvalidSignature``, also for an ECDSA one that is not r and s at their full length

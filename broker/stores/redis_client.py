@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from hashlib import sha1
 from typing import Any
 
+from hiredis import pack_command
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
@@ -54,7 +55,8 @@ class _Line:
     def ask(self, *words: str | bytes | int) -> Any:
         """The answer as it came. Raises ``RedisError``; after any but a ``ResponseError``, which is an
         answer too, nobody knows what the next one would belong to."""
-        self._connection.send_command(*words)
+        packed = pack_command(words)  # type: ignore[arg-type]  # the stub means a tuple of one
+        self._connection.send_packed_command([packed], check_health=False)
         return self._connection.read_response()
 
     def is_quiet(self) -> bool:

@@ -5,13 +5,13 @@ Which operations there are is said in ``token_api.py``; what they do, in the fil
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
 from broker.login.broker import Broker
+from broker.model.identifiers import new_uuid
 from broker.web.context import Site
 from broker.web.response import Response
 
@@ -92,6 +92,6 @@ def _response(body: bytes, status: int) -> Response:
     headers = {
         "Content-Type": CONTENT_TYPE,
         "Cache-Control": "no-store",
-        "x-amzn-RequestId": str(uuid.uuid4()),
+        "x-amzn-RequestId": new_uuid(),
     }
     return Response(body, status, headers)

@@ -7,7 +7,6 @@ and what kind of caller is asking, decides the form. That of the Cognito API is 
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
@@ -19,6 +18,7 @@ from broker.login.events import new_reference
 from broker.login.flow import SignInRefusedError
 from broker.login.sign_out import SignOutRefusedError
 from broker.model.errors import ErrorCode, OAuthError, Reason, RequestReason, StoreUnavailableError
+from broker.model.identifiers import new_uuid
 from broker.model.login import ClientRedirect, ResponseMode
 from broker.web import api_wire, pages
 from broker.web.api_wire import ApiError
@@ -70,7 +70,7 @@ def json_response(body: object, status: int = 200) -> Response:
     headers = {
         **NO_STORE,
         "Content-Type": "application/json;charset=UTF-8",
-        "x-amz-cognito-request-id": str(uuid.uuid4()),
+        "x-amz-cognito-request-id": new_uuid(),
     }
     return Response(_encode(body), status, headers)
 
