@@ -49,7 +49,7 @@ def _readings(relay_state: str) -> Iterator[str]:
 
 def _parsed(text: str) -> Parameters:
     try:
-        return Parameters.parse(text)
+        return Parameters.parse(text.encode("utf-8", "surrogateescape"))
     except ValueError as error:
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,

@@ -151,7 +151,7 @@ def parameters(request: Request) -> Parameters:
 
 def _parsed(encoded: bytes) -> Parameters:
     try:
-        return Parameters.parse(encoded.decode("utf-8", "surrogateescape"))
+        return Parameters.parse(encoded)
     except ValueError as error:
         raise BadRequest from error
 
