@@ -103,10 +103,12 @@ def served(workers: int) -> Iterator[tuple[ServerProcess, list[Caller]]]:
     """The service under granian, as the broker is, until the block ends; and four connections."""
     port = free_port()
     granian = str(Path(sys.executable).with_name("granian"))
-    command = [granian, "--interface", "wsgi", "--no-log", "--workers", str(workers)]
+    command = [granian, "--interface", "wsgi", "--runtime-mode", "st", "--no-log"]
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            [*command, "--port", str(port), "benchmarks.bare:app"], stdout=output, stderr=output
+            [*command, "--workers", str(workers), "--port", str(port), "benchmarks.bare:app"],
+            stdout=output,
+            stderr=output,
         )
         try:
             wait_until_healthy(process, port)

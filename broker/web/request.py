@@ -64,7 +64,8 @@ class Request:
     @cached_property
     def cookies(self) -> Mapping[str, str]:
         """By name; the first of those that have the same one."""
-        return parse_cookie(self.header("Cookie"))
+        sent = self.header("Cookie")
+        return parse_cookie(sent) if sent else {}
 
     @property
     def if_none_match(self) -> ETags:
