@@ -12,9 +12,12 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import msgspec
+
 from broker.model.errors import StoreUnavailableError
 
-_encode = json.JSONEncoder(default=str, ensure_ascii=False).encode
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+_encode_anything = json.JSONEncoder(default=str, ensure_ascii=False).encode
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -68,7 +71,15 @@ class JsonFormatter(logging.Formatter):
             line["fault"] = fault
         elif record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return _encode(line)
+        return _in_json(line)
+
+
+def _in_json(line: dict[str, object]) -> str:
+    """Written as ``json.dumps`` would write it, as lines are searched as text, but in half of the time."""
+    try:
+        return msgspec.json.format(_encode(line), indent=0).decode()
+    except UnicodeEncodeError:  # bytes that somebody sent, and that are no UTF-8
+        return _encode_anything(line)
 
 
 class TextFormatter(logging.Formatter):

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import broker
 from broker.log import JsonFormatter, TextFormatter
@@ -57,6 +59,23 @@ def test_a_line_of_json_has_the_fields_that_were_given() -> None:
 def test_a_line_of_json_holds_whatever_is_said(value: object) -> None:
     told = in_json(logging.makeLogRecord({"msg": "event", "said": value}))["said"]
     assert told == (value if isinstance(value, int) else str(value))
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["sub", "provider", "expected", "received"]),
+        st.text() | st.integers() | st.booleans() | st.lists(st.text(), max_size=2),
+    )
+)
+@example({"received": '\ud800 \x00\x1f\x7f\u2028 "\\/ {a: 1, b}'})
+@example({"sub": 2**70, "received": -(2**70)})
+def test_lines_are_those_of_the_standard_library(said: dict[str, object]) -> None:
+    """To the letter: people search them as text."""
+    text = JsonFormatter().format(
+        logging.makeLogRecord({"msg": "event", "levelname": "INFO", **said})
+    )
+    assert text == json.dumps(json.loads(text), ensure_ascii=False)
+    assert dict(json.loads(text)).items() >= {k: v for k, v in said.items() if v != ""}.items()
 
 
 def _events() -> Iterator[tuple[str, str]]:
