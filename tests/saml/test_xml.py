@@ -127,6 +127,9 @@ def test_limits_hold_in_encodings_that_hide_markup(declaration: str, less_than: 
     many = f"<a {declarations}/>".replace("xmlns", "xml+AG4-s" if declaration else "xmlns")
     with pytest.raises(xml.XmlError, match="fewer namespace declarations"):
         xml.parse((declaration + many.replace("<", less_than)).encode(encoding))
+    deep = nested(65).decode()
+    with pytest.raises(xml.XmlError, match="levels"):
+        xml.parse((declaration + deep.replace("<", less_than)).encode(encoding))
 
 
 def test_metadata_may_be_larger() -> None:
