@@ -6,13 +6,17 @@ together that cost as much as all rules. A ``Node`` looks once, and remembers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast, overload
 
 from broker.saml.xml import Element, XmlError, local_name, text
 
 
 class Node:
-    """An element that is not going to change, and those below it, read when they are first asked for."""
+    """An element, and those below it as they were when they were first asked for.
+
+    Verifying a signature takes it out of the tree (``signed_view``): that there was one is still known here.
+    """
 
     __slots__ = ("_elements", "element", "tag")
 
@@ -29,7 +33,7 @@ class Node:
         """The value of an attribute, or ``default``."""
         return self.element.get(attribute, default)
 
-    def elements(self) -> list[Node]:
+    def elements(self) -> Sequence[Node]:
         """The child elements; comments and processing instructions are not among them."""
         if self._elements is None:
             # A slice, since an iterator of lxml costs as much as several children.
