@@ -18,6 +18,7 @@ from broker.model.errors import StoreUnavailableError
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _encode_anything = json.JSONEncoder(default=str, ensure_ascii=False).encode
+_PLAIN = (str, int, float, list)
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -65,7 +66,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": record.getMessage(),
-            **dict(extras(record)),
+            **{name: _plain(value) for name, value in extras(record)},
         }
         if fault := _fault(record):
             line["fault"] = fault
@@ -74,8 +75,14 @@ class JsonFormatter(logging.Formatter):
         return _in_json(line)
 
 
+def _plain(value: object) -> object:
+    """Text, numbers and lists as they are. What else there may be is written as ``str`` has it: msgspec
+    would write all members of an object, those too that its ``repr`` hides."""
+    return value if isinstance(value, _PLAIN) else str(value)
+
+
 def _in_json(line: dict[str, object]) -> str:
-    """Written as ``json.dumps`` would write it, as lines are searched as text, but in half of the time."""
+    """Written as ``json.dumps`` would write it, since lines are searched as text, but in half of the time."""
     try:
         return msgspec.json.format(_encode(line), indent=0).decode()
     except UnicodeEncodeError:  # bytes that somebody sent, and that are no UTF-8

@@ -7,6 +7,8 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,18 @@ def test_lines_are_those_of_the_standard_library(said: dict[str, object]) -> Non
     )
     assert text == json.dumps(json.loads(text), ensure_ascii=False)
     assert dict(json.loads(text)).items() >= {k: v for k, v in said.items() if v != ""}.items()
+
+
+@dataclass
+class Secretive:
+    shown: str
+    hidden: str = field(repr=False)
+
+
+@pytest.mark.parametrize("value", [Secretive("a", "b"), {"b"}, b"b", timedelta(1), 1.5])
+def test_an_object_is_written_as_it_shows_itself(value: object) -> None:
+    told = in_json(logging.makeLogRecord({"msg": "event", "said": value}))["said"]
+    assert told == (value if isinstance(value, float) else str(value))
 
 
 def _events() -> Iterator[tuple[str, str]]:

@@ -51,10 +51,11 @@ def explain(encoded: str, expected: Expectations, sequel: Sequel) -> Iterator[Fi
     yield finding
     if not isinstance(sent, Node):
         return
+    signed = is_signed(sent)  # verifying takes the signature out
     finding, response = _signature("Response", sent, expected, Reason.SAML_RESPONSE_SIGNATURE)
     yield finding
     is_proven = finding.passed is True
-    yield from _all(response_rules(signed=is_signed(sent)), response, expected)
+    yield from _all(response_rules(signed=signed), response, expected)
     yield _encryption(response)
     finding, assertion = attempt(
         "It has one assertion that can be read", partial(one_assertion, response, sent, expected)

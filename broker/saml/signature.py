@@ -63,7 +63,7 @@ def signed_view(
 ) -> Element:
     """What the holder of one of ``keys`` signed, parsed anew from the signed bytes.
 
-    The signature is taken out of the tree that was given, which is of no use afterwards.
+    The signature is taken out of the tree that was given.
     Raises ``SignatureError``, and nothing else: a fault in here must not read as anything.
     """
     try:

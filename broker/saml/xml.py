@@ -170,7 +170,8 @@ def local_name(element: Element) -> str:
 def ids_are_unique(element: Element) -> bool:
     """Whether no two elements of the whole document share an ID (xs:ID, XML Signature 4.4.3.2).
 
-    One walk that ends at the first twin. XPath would sort what it unites, in quadratic time.
+    One walk that ends at the first twin. XPath would sort what it unites, in quadratic time. Comments
+    and processing instructions are met as well, and have no attributes.
     """
     seen: set[object] = set()
     for each in element.getroottree().iter():
@@ -226,7 +227,8 @@ def _begins_without_dtd(data: bytes) -> None:
 
 
 def _opened_within(limits: Limits, data: bytes) -> int:
-    """How many tags are opened in ``data``, or more."""
+    """How many tags are opened in ``data``, or more: every one has a ``<`` without a ``/`` behind it, and
+    whatever else has one (comments, CDATA) takes none of them away."""
     opened = data.count(b"<") - data.count(b"</")
     if opened > limits.elements:
         raise XmlError(f"at most {limits.elements} elements", str(opened))
@@ -255,7 +257,8 @@ def _alone(root: Element) -> Element:
 def _as_utf_8(data: bytes, root: Element) -> bytes:
     """The document in bytes that can be counted: UTF-16 and UTF-7 hide markup."""
     declared = root.getroottree().docinfo.encoding or "UTF-8"
-    if b"\0" in data or declared.upper() != "UTF-8":
+    starts = data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")  # it does not in EBCDIC
+    if b"\0" in data or not starts or declared.upper() != "UTF-8":
         return etree.tostring(root, encoding="UTF-8")
     return data
 
@@ -267,7 +270,8 @@ def _has_no_dtd(root: Element) -> None:
 
 
 def _is_shallow(root: Element, opened: int) -> None:
-    """Most messages have not even as many elements, and are not searched."""
+    """A document has no more levels than elements. Most messages have not even as many, and are not
+    searched."""
     if opened > MAX_DEPTH and _TOO_DEEP(root):
         raise XmlError(f"at most {MAX_DEPTH} levels", "more")
 

@@ -609,6 +609,13 @@ def test_a_comment_does_not_cut_a_value() -> None:
     }
 
 
+def test_white_space_is_left_out_around_elements_alone() -> None:
+    """What else stands in a value, and does not reach another reader, makes no difference to it."""
+    assert attributes_of(attribute("m", " a ", " a <?p?>", " a <!-- c -->", " <b>a</b> ")) == {
+        "m": (" a ", " a ", " a ", "a")
+    }
+
+
 def test_a_friendly_name_works_where_it_is_clear() -> None:
     clear = attributes_of(attribute("urn:oid:1", "a", friendly="mail"))
     assert clear == {"urn:oid:1": ("a",), "mail": ("a",)}

@@ -70,6 +70,8 @@ def test_depth_ends_at_64() -> None:
     xml.parse(nested(64))
     with pytest.raises(xml.XmlError, match="levels"):
         xml.parse(nested(65))
+    with pytest.raises(xml.XmlError, match="levels"):
+        xml.parse(b"<a>" * 65 + b"<![CDATA[" + b"</" * 65 + b"]]><!-- </a> -->" + b"</a>" * 65)
 
 
 def test_five_thousand_elements_are_fine_and_six_thousand_are_the_end() -> None:
