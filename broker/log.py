@@ -19,6 +19,8 @@ from broker.model.errors import StoreUnavailableError
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _encode_anything = json.JSONEncoder(default=str, ensure_ascii=False).encode
 _PLAIN = (str, int, float, list)
+"""All else is written as ``str`` has it. msgspec would write the members of an object, those too that its
+``repr`` hides."""
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -66,19 +68,16 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": record.getMessage(),
-            **{name: _plain(value) for name, value in extras(record)},
+            **{
+                name: value if isinstance(value, _PLAIN) else str(value)
+                for name, value in extras(record)
+            },
         }
         if fault := _fault(record):
             line["fault"] = fault
         elif record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return _in_json(line)
-
-
-def _plain(value: object) -> object:
-    """Text, numbers and lists as they are. What else there may be is written as ``str`` has it: msgspec
-    would write all members of an object, those too that its ``repr`` hides."""
-    return value if isinstance(value, _PLAIN) else str(value)
 
 
 def _in_json(line: dict[str, object]) -> str:
