@@ -103,7 +103,7 @@ def served(workers: int) -> Iterator[tuple[ServerProcess, list[Caller]]]:
     """The service under granian, as the broker is, until the block ends; and four connections."""
     port = free_port()
     granian = str(Path(sys.executable).with_name("granian"))
-    command = [granian, "--interface", "wsgi", "--runtime-mode", "st", "--no-log"]
+    command = [granian, "--interface", "wsgi", "--http", "1", "--no-log"]
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             [*command, "--workers", str(workers), "--port", str(port), "benchmarks.bare:app"],

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from granian.constants import Interfaces, RuntimeModes, SSLProtocols
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
@@ -59,7 +59,7 @@ def serve(load: Callable[[], Settings], listener: Listener) -> None:
         address=listener.host,
         port=listener.port,
         interface=Interfaces.WSGI,
-        runtime_mode=RuntimeModes.st,  # as there is one runtime thread: a request changes threads less
+        http=HTTPModes.http1,  # an HTTP/2 stream that ends in its body keeps a thread busy for ever
         workers=listener.workers,
         ssl_cert=None if listener.tls is None else listener.tls.chain,
         ssl_key=None if listener.tls is None else listener.tls.key,

@@ -248,6 +248,16 @@ def test_metadata_that_became_faulty_changes_nothing(tmp_path: Path, certs: Path
         assert process.get(sign_in).headers["Location"].partition("?")[0] == to_the_provider
 
 
+def test_http_2_is_not_spoken_without_tls_either(running: Serving) -> None:
+    """RFC 9113 3.3: a client that knows that the server speaks it begins like this."""
+    with socket.create_connection(("127.0.0.1", running.port), timeout=20) as connection:
+        connection.sendall(
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")
+        )
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(4096).partition(b"\r\n")[0] in (b"", b"HTTP/1.1 400 Bad Request")
+
+
 def test_half_sent_requests_stop_nobody(running: Serving) -> None:
     sockets = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(40)]
     try:

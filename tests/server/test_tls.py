@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import ssl
 import subprocess
 from collections.abc import Callable
@@ -40,6 +41,19 @@ def test_it_serves_tls_and_takes_a_renewed_certificate(tmp_path: Path, certs: Pa
         write_pair(tmp_path)
         process.signal(signal.SIGHUP)
         wait_until(lambda: _check(certificate(process) != before), "the renewed certificate")
+
+
+def test_no_http_2_is_offered(tmp_path: Path, certs: Path) -> None:
+    """granian's reads the body of a stream that was broken off for ever."""
+    files, port = write_pair(tmp_path), free_port()
+    context = ssl.create_default_context(cafile=str(files[0]))
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with (
+        serving(tmp_path, document(port), certs=certs, port=port, tls=files),
+        socket.create_connection(("127.0.0.1", port), timeout=10) as connection,
+        context.wrap_socket(connection, server_hostname="localhost") as encrypted,
+    ):
+        assert encrypted.selected_alpn_protocol() != "h2"
 
 
 def test_a_faulty_file_at_a_reload_replaces_no_worker(tmp_path: Path, certs: Path) -> None:
