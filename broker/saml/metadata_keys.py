@@ -17,7 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from broker.saml.algorithms import PublicKey, is_strong
-from broker.saml.xml import DS, MD, Element, children, name, text
+from broker.saml.xml import DS, MD, Element, name, text
 
 _ARMOUR = re.compile(r"-----[A-Z ]+-----|\s+")
 _BY_SHA1 = (
@@ -63,7 +63,7 @@ class KeyLeftOut:
 
 def signing_keys(role: Element) -> Iterator[VerificationKey | KeyLeftOut]:
     """The keys for signing; one without ``use`` is for everything (metadata 2.4.1.1)."""
-    for descriptor in children(role, name(MD, "KeyDescriptor")):
+    for descriptor in role.iterchildren(name(MD, "KeyDescriptor")):
         use = descriptor.get("use")
         if use in (None, "signing"):
             certificates = list(descriptor.iter(name(DS, "X509Certificate")))

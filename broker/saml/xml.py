@@ -157,11 +157,6 @@ def words(value: str) -> list[str]:
     return _WORD.findall(value)
 
 
-def children(parent: Element, tag: str) -> list[Element]:
-    """The direct children named ``tag``."""
-    return list(parent.iterchildren(tag))
-
-
 def local_name(element: Element) -> str:
     """The name without its namespace, for messages."""
     return str(element.tag).rpartition("}")[2]
