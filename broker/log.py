@@ -18,9 +18,7 @@ from broker.model.errors import StoreUnavailableError
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _encode_anything = json.JSONEncoder(default=str, ensure_ascii=False).encode
-_PLAIN = (str, int, float, list)
-"""All else is written as ``str`` has it. msgspec would write the members of an object, those too that its
-``repr`` hides."""
+_PLAIN = (str, int, float)
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -69,7 +67,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
             **{
-                name: value if isinstance(value, _PLAIN) else str(value)
+                name: value if isinstance(value, _PLAIN) else _shown(value)
                 for name, value in extras(record)
             },
         }
@@ -78,6 +76,14 @@ class JsonFormatter(logging.Formatter):
         elif record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return _in_json(line)
+
+
+def _shown(value: object) -> object:
+    """Lists as they are, all else as ``str`` has it: msgspec would write the members of an object, those too
+    that its ``repr`` hides."""
+    if isinstance(value, list):
+        return [each if isinstance(each, _PLAIN) else _shown(each) for each in value]
+    return str(value)
 
 
 def _in_json(line: dict[str, object]) -> str:

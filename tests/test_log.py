@@ -90,6 +90,8 @@ class Secretive:
 def test_an_object_is_written_as_it_shows_itself(value: object) -> None:
     told = in_json(logging.makeLogRecord({"msg": "event", "said": value}))["said"]
     assert told == (value if isinstance(value, float) else str(value))
+    listed = in_json(logging.makeLogRecord({"msg": "event", "said": [value, [value]]}))["said"]
+    assert listed == [told, [told]]
 
 
 def _events() -> Iterator[tuple[str, str]]:
