@@ -134,6 +134,14 @@ def test_limits_hold_in_encodings_that_hide_markup(declaration: str, less_than: 
         xml.parse((declaration + deep.replace("<", less_than)).encode(encoding))
 
 
+def test_markup_that_no_byte_shows_is_written_anew_to_be_counted() -> None:
+    """EBCDIC is for a libxml2 other than ours to read, which would say nothing of the encoding."""
+    root = xml.parse(b"<a/>")
+    assert xml._as_utf_8("<a></a>".encode("cp037"), root) == b"<a/>"
+    for as_it_came in (b"<a/>", b"\xef\xbb\xbf<a/>", b"\n <a/>"):
+        assert xml._as_utf_8(as_it_came, root) is as_it_came
+
+
 def test_metadata_may_be_larger() -> None:
     xml.parse(b"<a>" + b"<b/>" * 20_000 + b"</a>", xml.METADATA)
 
